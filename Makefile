@@ -1,0 +1,51 @@
+# `make help` lists the targets. CI and people call the same ones.
+PYTHON ?= python3
+BIN := .venv/bin
+RETAIL ?= ../shared/data/online-retail
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo demo-retail test slow check format bench lock clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
+
+# The stamp makes every other target cheap to repeat: set-up runs again only when the lock changes.
+.venv/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+install: .venv/.installed ## virtual environment with locked dependencies and .venv/bin/restock
+
+demo: install ## a day of customer orders, from order to purchase order, in under a minute
+	$(BIN)/restock demo
+
+demo-retail: install ## import a real shop, plan and order its whole catalogue
+	$(BIN)/restock demo --retail $(RETAIL)
+
+test: install ## everything that needs no server, under 6 minutes
+	$(BIN)/python -m pytest -q -n auto -m "not slow"
+
+slow: install ## the suites marked slow
+	$(BIN)/python -m pytest -q -n auto -m slow
+
+check: install ## format, lint, types, import rules, tidy
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -p no:randomly tests/architecture
+
+format: install ## rewrite sources in the one format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install ## rates and ratios, with the machine and the commit
+	$(BIN)/python -m benchmarks
+
+lock: install ## pin the newest allowed versions
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+
+clean: ## remove the environment, caches and the state in ./var
+	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis

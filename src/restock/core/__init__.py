@@ -1,0 +1,1 @@
+"""Pure values that every other package may use; standard library only."""

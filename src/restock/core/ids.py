@@ -1,0 +1,47 @@
+"""Identifiers that are unique and sort by time (UUID version 7, RFC 9562), from the clock and a source of randomness.
+
+With a simulated clock and a seeded source the same run gives the same identifiers.
+"""
+
+from __future__ import annotations
+
+import secrets
+from random import Random
+from typing import Protocol
+
+from restock.core.clock import Clock
+
+
+class RandomBits(Protocol):
+    """A source of random bits."""
+
+    def getrandbits(self, k: int, /) -> int:
+        """Give an integer of k random bits."""
+        ...
+
+
+class Ids:
+    """Makes identifiers. Two made by one `Ids` always sort in the order they were made."""
+
+    def __init__(self, clock: Clock, source: RandomBits | None = None) -> None:
+        self._clock = clock
+        self._source: RandomBits = source or secrets.SystemRandom()
+        self._last = 0
+
+    @classmethod
+    def seeded(cls, clock: Clock, seed: int) -> Ids:
+        """Make a repeatable source: same clock, same seed, same identifiers."""
+        return cls(clock, Random(seed))  # noqa: S311 - identifiers of a simulation, not secrets
+
+    def new(self) -> str:
+        """Give the next identifier: 48 bits of milliseconds, 12 bits of sequence, 62 random bits, as 36 characters."""
+        milliseconds = int(self._clock.now().timestamp() * 1000)
+        stamp = max(self._last + 1, milliseconds << 12)
+        self._last = stamp
+        value = (stamp >> 12) << 80 | 7 << 76 | (stamp & 0xFFF) << 64 | 2 << 62 | self._source.getrandbits(62)
+        text = f"{value:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def short(self, prefix: str) -> str:
+        """Give an identifier as the published events write it: the prefix and 8 upper-case hexadecimal digits."""
+        return f"{prefix}-{self._source.getrandbits(32):08X}"
