@@ -1,0 +1,1 @@
+"""Real engines behind the ports: databases, brokers, dispatch channels."""

@@ -1,0 +1,1 @@
+"""Databases that keep the promise of `restock.engine.database.port`."""

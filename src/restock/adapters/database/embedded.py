@@ -1,0 +1,183 @@
+"""The folder of embedded databases: opened together, migrated when they must be, copied as one consistent cut."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+from restock.adapters.database.sqlite import SqliteDatabase, connect
+from restock.adapters.database.sqlite_errors import translated
+from restock.core.errors import InvalidInput, StorageUnusable, Unavailable
+from restock.engine.database.migrate import Schema, pending, upgrade
+
+COMMIT_THREADS = 8
+"""One for each database that may wait for the disk at the same time."""
+
+STORES = "stores"
+"""The folder under RESTOCK_HOME that holds the databases and nothing else, so that it can be swapped whole."""
+
+
+class EmbeddedDatabases:
+    """All databases of one RESTOCK_HOME."""
+
+    def __init__(self, home: Path, schemas: Mapping[str, Sequence[Schema]]) -> None:
+        """`schemas` gives for each database name the contexts that keep tables in it."""
+        self.home = home
+        self._commits = ThreadPoolExecutor(COMMIT_THREADS, thread_name_prefix="commit")
+        self.folder = home / STORES
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageUnusable(
+                f"{self.folder} cannot be made: {error.strerror}.", remedy="Set RESTOCK_HOME."
+            ) from error
+        finish_restore(home)
+        for name, owners in schemas.items():
+            migrate(self.folder / f"{name}.db", owners, home)
+        self._databases = {name: SqliteDatabase(self.folder / f"{name}.db", name, self._commits) for name in schemas}
+
+    def __getitem__(self, name: str) -> SqliteDatabase:
+        return self._databases[name]
+
+    def __iter__(self) -> Iterator[SqliteDatabase]:
+        return iter(self._databases.values())
+
+    async def close(self) -> None:
+        """Finish what waits and close every file."""
+        for database in self._databases.values():
+            await database.close()
+        self._commits.shutdown()
+
+
+def migrate(path: Path, schemas: Sequence[Schema], home: Path) -> None:
+    """Make or update the tables of one file. Raises StorageUnusable when it is newer than this program."""
+    with closing(connect(path)) as connection:
+        if not any(pending(schema, _revision(connection, schema, path), path.stem) for schema in schemas):
+            return
+    from sqlalchemy import create_engine, pool  # noqa: PLC0415 - only when there is something to migrate
+
+    with (home / "migrate.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=pool.NullPool)
+        try:
+            with engine.connect() as connection_of_engine:
+                connection_of_engine.exec_driver_sql("BEGIN IMMEDIATE")
+                upgrade(connection_of_engine, schemas)
+                connection_of_engine.exec_driver_sql("COMMIT")
+        except sqlite3.Error as error:
+            raise translated(error, path) from error
+        finally:
+            engine.dispose()
+
+
+def _revision(connection: sqlite3.Connection, schema: Schema, path: Path) -> str | None:
+    try:
+        row = connection.execute(f"SELECT version_num FROM {schema.version_table}").fetchone()  # noqa: S608 - our own name
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return None
+        raise translated(error, path) from error
+    except sqlite3.DatabaseError as error:
+        raise translated(error, path) from error
+    return None if row is None else str(row[0])
+
+
+def backup(home: Path, target: Path) -> list[Path]:
+    """Copy every store as of one moment, also beside a running server; give the files written.
+
+    All write locks are held together for the moment in which the read snapshots are taken, so no event can be in one copy
+    and its effect missing in another. Raises InvalidInput when the target is not empty.
+    """
+    sources = sorted((home / STORES).glob("*.db"))
+    if not sources:
+        raise InvalidInput(f"There is nothing to back up in {home}.", remedy="Set RESTOCK_HOME.")
+    if target.exists() and any(target.iterdir()):
+        raise InvalidInput(f"{target} is not empty.", remedy="Name a new folder.")
+    target.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as open_connections:
+        snapshots = []
+        with _writers_stopped(sources):
+            for path in sources:
+                snapshot = open_connections.enter_context(closing(connect(path)))
+                snapshot.execute("BEGIN")
+                snapshot.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                snapshots.append(snapshot)
+        for path, snapshot in zip(sources, snapshots, strict=True):
+            with closing(sqlite3.connect(target / path.name)) as copy:
+                snapshot.backup(copy)
+    return [target / path.name for path in sources]
+
+
+@contextmanager
+def _writers_stopped(paths: Sequence[Path]) -> Iterator[None]:
+    with ExitStack() as locks:
+        for path in paths:  # always in the same order, so two backups cannot block one another
+            connection = locks.enter_context(closing(connect(path)))
+            connection.execute("PRAGMA busy_timeout=30000")
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                raise translated(error, path) from error
+        yield
+
+
+def restore(source: Path, home: Path, names: Sequence[str]) -> list[Path]:
+    """Put a backup in the place of the stores; nothing is touched unless every file of it is whole.
+
+    The caller holds the server lock. A crash leaves either the old stores or the new ones: `finish_restore` ends it.
+    """
+    files = [source / f"{name}.db" for name in names]
+    for path in files:
+        if not path.is_file():
+            raise InvalidInput(f"{path} is missing.", remedy="Name a folder made by `restock backup`.")
+        with closing(connect_read_only(path)) as connection:
+            try:
+                verdict = connection.execute("PRAGMA integrity_check").fetchone()[0]
+            except sqlite3.DatabaseError as error:
+                raise translated(error, path) from error
+            if verdict != "ok":
+                raise StorageUnusable(f"{path} is damaged: {verdict}.", remedy="Use another backup.")
+    staged = home / "stores.incoming"
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True)
+    for path in files:
+        shutil.copyfile(path, staged / path.name)
+    (home / "stores.ready").touch()
+    finish_restore(home)
+    return [home / STORES / path.name for path in files]
+
+
+def finish_restore(home: Path) -> None:
+    """Finish a restore that was staged whole; a no-op otherwise."""
+    marker, staged, stores, old = home / "stores.ready", home / "stores.incoming", home / STORES, home / "stores.old"
+    if not marker.exists():
+        return
+    if staged.exists():
+        if stores.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            stores.rename(old)
+        staged.rename(stores)
+    marker.unlink()
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """Open a file that must not be changed."""
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+
+
+@contextmanager
+def exclusive(home: Path, what: str, busy: str) -> Iterator[None]:
+    """Hold the named lock of a home; the kernel drops it when the process ends, however it ends. Raises Unavailable."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / f"{what}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unavailable(busy) from None
+        yield

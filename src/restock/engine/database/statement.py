@@ -1,0 +1,60 @@
+"""Statements: written once with SQLAlchemy Core, compiled once per dialect, then run as text on the raw driver.
+
+SQLAlchemy's execution layer costs several times the query itself; its compiler is what we want. A statement may hold one
+expanding `IN` list (`column.in_(bindparam("ids", expanding=True))`); its text is then made for the list's length, rounded
+up to a power of two so that few texts exist, and the list is padded with its last value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from sqlalchemy import ClauseElement
+    from sqlalchemy.engine import Dialect
+
+MAX_LIST = 512
+"""Values in one IN list: far below SQLite's 32,766 variables, and long lists gain nothing beyond a few hundred."""
+
+_EXPANDING = re.compile(r"\(?__\[POSTCOMPILE_(\w+?)\]\)?")
+
+
+class Statement:
+    """One statement, ready for any dialect. Build it at import; it compiles on first use."""
+
+    def __init__(self, clause: ClauseElement) -> None:
+        self.clause = clause
+        self._texts: dict[str, tuple[str, str]] = {}
+        self._expanded: dict[tuple[str, int], str] = {}
+
+    def text(self, dialect: Dialect) -> str:
+        """Give the SQL text with named parameters. Not for statements with a list."""
+        return self._compiled(dialect)[0]
+
+    def list_name(self, dialect: Dialect) -> str:
+        """Give the name of the expanding list, or the empty text."""
+        return self._compiled(dialect)[1]
+
+    def expanded(self, dialect: Dialect, parameters: Mapping[str, object]) -> tuple[str, dict[str, object]]:
+        """Give text and parameters for a statement with a list of at most `MAX_LIST` values."""
+        text, name = self._compiled(dialect)
+        values = list(cast("Sequence[object]", parameters[name]))
+        size = 1 << (len(values) - 1).bit_length() if values else 1
+        key = (dialect.name, size)
+        if key not in self._expanded:
+            places = ", ".join(f":{name}_{index}" for index in range(size))
+            self._expanded[key] = _EXPANDING.sub(f"({places})", text)
+        padded = values + [values[-1] if values else None] * (size - len(values))
+        flat = {f"{name}_{index}": value for index, value in enumerate(padded)}
+        flat.update((other, value) for other, value in parameters.items() if other != name)
+        return self._expanded[key], flat
+
+    def _compiled(self, dialect: Dialect) -> tuple[str, str]:
+        found = self._texts.get(dialect.name)
+        if found is None:
+            text = str(self.clause.compile(dialect=dialect))
+            match = _EXPANDING.search(text)
+            found = self._texts[dialect.name] = (text, match.group(1) if match else "")
+        return found
