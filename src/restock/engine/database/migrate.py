@@ -60,8 +60,8 @@ def upgrade(connection: Connection, schemas: Sequence[Schema]) -> None:
         script = ScriptDirectory.from_config(config)
 
         def to_head(revision: object, _context: object, script: ScriptDirectory = script) -> object:
-            return script._upgrade_revs("head", revision)
+            return script._upgrade_revs("head", revision)  # type: ignore[arg-type]  # as alembic.command does
 
-        with EnvironmentContext(config, script, fn=to_head) as environment:  # type: ignore[arg-type]
+        with EnvironmentContext(config, script, fn=to_head) as environment:
             environment.configure(connection=connection, version_table=schema.version_table, transactional_ddl=False)
             environment.run_migrations()

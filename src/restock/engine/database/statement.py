@@ -11,8 +11,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
 if TYPE_CHECKING:
-    from sqlalchemy import ClauseElement
+    from sqlalchemy import ClauseElement, Table
     from sqlalchemy.engine import Dialect
 
 MAX_LIST = 512
@@ -54,7 +56,41 @@ class Statement:
     def _compiled(self, dialect: Dialect) -> tuple[str, str]:
         found = self._texts.get(dialect.name)
         if found is None:
-            text = str(self.clause.compile(dialect=dialect))
+            compiled = self._for(dialect).compile(dialect=dialect)
+            text = str(compiled)
+            for constant, value in compiled.params.items():
+                if isinstance(value, int | str):  # written in the statement, not given with the call
+                    text = re.sub(rf":{constant}\b", _literal(value), text)
             match = _EXPANDING.search(text)
             found = self._texts[dialect.name] = (text, match.group(1) if match else "")
         return found
+
+    def _for(self, dialect: Dialect) -> ClauseElement:
+        return self.clause
+
+
+def _literal(value: int | str) -> str:
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(int(value))
+
+
+class Upsert(Statement):
+    """Insert a row, or replace the one with the same key; each dialect has its own words for it.
+
+    Columns that are not given keep their stored value when `only` names those to replace.
+    """
+
+    def __init__(self, table: Table, key: Sequence[str], only: Sequence[str] = ()) -> None:
+        super().__init__(table.insert())
+        self._table = table
+        self._key = tuple(key)
+        self._replaced = tuple(only) or tuple(c.name for c in table.columns if c.name not in self._key)
+
+    def _for(self, dialect: Dialect) -> ClauseElement:
+        if dialect.name == "mysql":
+            change = mysql.insert(self._table)
+            return change.on_duplicate_key_update({name: change.inserted[name] for name in self._replaced})
+        insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+        upsert = insert(self._table)
+        return upsert.on_conflict_do_update(
+            index_elements=self._key, set_={name: upsert.excluded[name] for name in self._replaced}
+        )

@@ -1,0 +1,35 @@
+"""A counter that grows with every change of what a context knows.
+
+Whoever computed something from a context remembers its revision; while it stands, the result stands too. This is how a plan
+over a catalogue in which nothing changed costs nothing.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import MetaData, Table, select
+
+from restock.engine.database.columns import count, label
+from restock.engine.database.port import Database, Transaction
+from restock.engine.database.statement import Statement
+
+
+def revision_table(metadata: MetaData) -> Table:
+    """Declare the counter's table: one row, made by the migration."""
+    return Table("revision", metadata, label("name", primary_key=True), count("value"))
+
+
+class Revision:
+    """The counter of one context."""
+
+    def __init__(self, table: Table, name: str) -> None:
+        row = table.c.name == name
+        self._bump = Statement(table.update().where(row).values(value=table.c.value + 1))
+        self._read = Statement(select(table.c.value).where(row))
+
+    async def bump(self, tx: Transaction) -> None:
+        """Say, inside the transaction of a change, that something changed."""
+        await tx.write(self._bump)
+
+    async def read(self, database: Database) -> int:
+        """Give the revision of what is committed."""
+        return int((await database.read(self._read))[0][0])

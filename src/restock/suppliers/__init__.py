@@ -1,0 +1,1 @@
+"""Who sells what: price, minimum, multiple, purchase unit, lead time."""

@@ -1,0 +1,84 @@
+"""Supplier terms: what one supplier asks for one product. Pure values, checked when they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from restock.core.errors import InvalidInput
+from restock.core.quantity import decimal, not_negative
+from restock.core.text import name
+
+DEFAULT_CURRENCY = "USD"
+MAX_LEAD_TIME_DAYS = 3650
+"""Ten years: a longer lead time is a typing error."""
+
+MAX_PRICE_DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Terms of one supplier for one product; moq, order_multiple and unit_price are per purchase unit.
+
+    An empty purchase unit means the product's stock unit. Rank 1 is the supplier that is asked first.
+    """
+
+    product_id: str
+    supplier_id: str
+    unit_price: Decimal
+    lead_time_days: int
+    supplier_name: str = ""
+    moq: Decimal = Decimal(0)
+    order_multiple: Decimal = Decimal(1)
+    purchase_unit: str = ""
+    currency: str = DEFAULT_CURRENCY
+    is_active: bool = True
+    rank: int = 1
+
+
+def terms(row: Mapping[str, object]) -> Terms:
+    """Read terms from named values. Raises InvalidInput naming the field."""
+    price = not_negative(row.get("unit_price"), "unit_price")
+    exponent = price.normalize().as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -MAX_PRICE_DECIMALS:
+        raise InvalidInput(f"{price} has more than {MAX_PRICE_DECIMALS} decimals.", field="unit_price")
+    multiple = decimal(_given(row, "order_multiple", 1), "order_multiple")
+    if multiple <= 0:
+        raise InvalidInput(f"{multiple} is not above 0.", field="order_multiple", remedy="Leave it out for 1.")
+    lead_time = decimal(row.get("lead_time_days"), "lead_time_days")
+    if lead_time != int(lead_time) or not 0 <= lead_time <= MAX_LEAD_TIME_DAYS:
+        raise InvalidInput(
+            f"{lead_time} is not a whole number of days.",
+            field="lead_time_days",
+            remedy=f"Give 0 to {MAX_LEAD_TIME_DAYS}.",
+        )
+    return Terms(
+        product_id=name(row.get("product_id"), "product_id"),
+        supplier_id=name(row.get("supplier_id"), "supplier_id"),
+        unit_price=price,
+        lead_time_days=int(lead_time),
+        supplier_name=str(row.get("supplier_name") or ""),
+        moq=not_negative(_given(row, "moq", 0), "moq"),
+        order_multiple=multiple,
+        purchase_unit=str(row.get("purchase_unit") or ""),
+        currency=str(row.get("currency") or DEFAULT_CURRENCY),
+        is_active=_yes_or_no(_given(row, "is_active", True)),
+        rank=int(decimal(_given(row, "rank", 1), "rank")),
+    )
+
+
+def _given(row: Mapping[str, object], field: str, default: object) -> object:
+    value = row.get(field)
+    return default if value is None or value == "" else value
+
+
+def _yes_or_no(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in {"true", "yes", "1", "t", "y"}:
+        return True
+    if text in {"false", "no", "0", "f", "n"}:
+        return False
+    raise InvalidInput(f"{value!r} is neither true nor false.", field="is_active")

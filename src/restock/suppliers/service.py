@@ -1,0 +1,40 @@
+"""Keeps the promise of the suppliers port on a database."""
+
+from __future__ import annotations
+
+from restock.core.clock import Clock, timestamp
+from restock.engine.database import Database, Transaction
+from restock.suppliers import store
+from restock.suppliers.model import Terms
+from restock.suppliers.port import PutTermsRequest, Stored, TermsFrame, TermsRequest
+
+BATCH = 1000
+"""Rows in one transaction: long enough to share the flush, short enough not to hold up others."""
+
+
+class SuppliersService:
+    """The suppliers context over supplier_db."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def terms(self, request: TermsRequest) -> TermsFrame:
+        """Give the terms of the products that have a supplier."""
+        return await store.terms(self._database, request.products)
+
+    async def put_terms(self, request: PutTermsRequest) -> Stored:
+        """Store terms; the same terms again change nothing."""
+        changed = 0
+        for start in range(0, len(request.terms), BATCH):
+            batch = request.terms[start : start + BATCH]
+
+            async def unit(tx: Transaction, batch: list[Terms] = batch) -> int:
+                return await store.put_terms(tx, batch, timestamp(self._clock.now()))
+
+            changed += await self._database.write("put_terms", unit)
+        return Stored(changed)
+
+    async def revision(self) -> int:
+        """Give a number that grows whenever terms change."""
+        return await store.REVISION.read(self._database)

@@ -1,0 +1,100 @@
+"""The tables of supplier_db and every statement that touches them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+
+from sqlalchemy import MetaData, Table, bindparam, select
+
+from restock.core.quantity import from_scaled, to_scaled
+from restock.engine.database import Database, Row, Statement, Transaction
+from restock.engine.database.columns import count, flag, label, moment, scaled
+from restock.engine.database.migrate import Schema
+from restock.engine.database.revision import Revision, revision_table
+from restock.engine.database.statement import Upsert
+from restock.suppliers.model import Terms
+from restock.suppliers.port import TermsFrame
+
+SCHEMA = Schema("suppliers", Path(__file__).parent / "migrations")
+
+METADATA = MetaData()
+SUPPLIER_INFO = Table(
+    "supplier_info",
+    METADATA,
+    label("product_id", primary_key=True),
+    label("supplier_id", primary_key=True),
+    label("supplier_name"),
+    scaled("unit_price"),
+    scaled("moq"),
+    scaled("order_multiple"),
+    label("purchase_unit"),
+    count("lead_time_days"),
+    flag("is_active"),
+    label("currency"),
+    count("rank"),
+    moment("last_updated"),
+)
+REVISION = Revision(revision_table(METADATA), "suppliers")
+
+_T = SUPPLIER_INFO.c
+_TERMS = Statement(
+    select(
+        _T.product_id,
+        _T.supplier_id,
+        _T.supplier_name,
+        _T.unit_price,
+        _T.moq,
+        _T.order_multiple,
+        _T.purchase_unit,
+        _T.lead_time_days,
+        _T.is_active,
+        _T.currency,
+    )
+    .where(_T.product_id.in_(bindparam("products", expanding=True)))
+    .order_by(_T.product_id, _T.is_active.desc(), _T.rank, _T.supplier_id)
+)
+_ALL = Statement(
+    select(*(_T[field.name] for field in fields(Terms))).where(_T.product_id.in_(bindparam("products", expanding=True)))
+)
+_PUT = Upsert(SUPPLIER_INFO, ("product_id", "supplier_id"))
+
+
+async def terms(database: Database, products: Sequence[str]) -> TermsFrame:
+    """Give the terms of the supplier asked first, a row per product that has one."""
+    rows, last = [], ""
+    for row in await database.read(_TERMS, {"products": products}) if products else []:
+        if row[0] != last:
+            last = row[0]
+            rows.append(_shown(row))
+    return TermsFrame.of(rows)
+
+
+async def put_terms(tx: Transaction, terms: Sequence[Terms], at: str) -> int:
+    """Store the terms that differ from what is there; give their number."""
+    known = {(row[0], row[1]): row for row in await tx.read(_ALL, {"products": [one.product_id for one in terms]})}
+    changed = []
+    for one in terms:
+        values = _stored(one)
+        if known.get((one.product_id, one.supplier_id)) != values:
+            changed.append({**dict(zip(_NAMES, values, strict=True)), "last_updated": at})
+    await tx.write_many(_PUT, changed)
+    if changed:
+        await REVISION.bump(tx)
+    return len(changed)
+
+
+_NAMES = tuple(field.name for field in fields(Terms))
+_SCALED = {"unit_price", "moq", "order_multiple"}
+
+
+def _stored(terms: Terms) -> tuple[object, ...]:
+    pairs = zip(_NAMES, astuple(terms), strict=True)
+    return tuple(to_scaled(value) if name in _SCALED else value for name, value in pairs)
+
+
+def _shown(row: Row) -> tuple[object, ...]:
+    product, supplier, supplier_name, price, moq, multiple, unit, lead_time, active, currency = row
+    numbers = (from_scaled(price), from_scaled(moq), from_scaled(multiple))
+    return (product, supplier, supplier_name, *numbers, unit, lead_time, bool(active), currency)
