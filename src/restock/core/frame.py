@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Self, TypeVar
+
+T = TypeVar("T")
+
+BATCH = 1000
+"""Rows in one transaction: enough to share its flush, few enough not to hold up others."""
 
 
 @dataclass(frozen=True)
@@ -37,3 +42,9 @@ class Frame:
         count = len(fields(cls))
         columns: Sequence[Sequence[object]] = list(zip(*rows, strict=True)) if rows else [()] * count
         return cls(*columns)
+
+
+def batches(rows: list[T], size: int = BATCH) -> Iterator[list[T]]:
+    """Cut rows into batches of at most `size`, in order."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]

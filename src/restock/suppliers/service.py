@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from restock.core.clock import Clock, timestamp
+from restock.core.frame import batches
 from restock.engine.database import Database, Transaction
 from restock.suppliers import store
 from restock.suppliers.model import Terms
 from restock.suppliers.port import PutTermsRequest, Stored, TermsFrame, TermsRequest
-
-BATCH = 1000
-"""Rows in one transaction: long enough to share the flush, short enough not to hold up others."""
 
 
 class SuppliersService:
@@ -26,8 +24,7 @@ class SuppliersService:
     async def put_terms(self, request: PutTermsRequest) -> Stored:
         """Store terms; the same terms again change nothing."""
         changed = 0
-        for start in range(0, len(request.terms), BATCH):
-            batch = request.terms[start : start + BATCH]
+        for batch in batches(request.terms):
 
             async def unit(tx: Transaction, batch: list[Terms] = batch) -> int:
                 return await store.put_terms(tx, batch, timestamp(self._clock.now()))

@@ -8,14 +8,17 @@ error), except that no failure is ever stored.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import MetaData, Table, bindparam, select
+from sqlalchemy import Column, MetaData, String, Table, Text, bindparam, select
 
 from restock.core.errors import InvalidInput
 from restock.engine.database.columns import document, label, moment
 from restock.engine.database.port import Transaction
 from restock.engine.database.statement import Statement
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
 
 MAX_KEY = 255
 """Characters of an idempotency key, as Stripe allows."""
@@ -33,10 +36,21 @@ def effect_table(metadata: MetaData) -> Table:
     return Table(
         "effect",
         metadata,
-        label("key", primary_key=True),
+        Column("key", String(MAX_KEY), primary_key=True),
         label("fingerprint"),
         document("result"),
         moment("at"),
+    )
+
+
+def create_effect(op: Operations) -> None:
+    """Make the table in a migration. Frozen: a change of the table is a migration of its own."""
+    op.create_table(
+        "effect",
+        Column("key", String(255), primary_key=True),
+        Column("fingerprint", String(128), nullable=False),
+        Column("result", Text, nullable=False),
+        Column("at", String(27), nullable=False),
     )
 
 

@@ -6,16 +6,31 @@ over a catalogue in which nothing changed costs nothing.
 
 from __future__ import annotations
 
-from sqlalchemy import MetaData, Table, select
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Column, MetaData, String, Table, select
 
 from restock.engine.database.columns import count, label
 from restock.engine.database.port import Database, Transaction
 from restock.engine.database.statement import Statement
 
+if TYPE_CHECKING:
+    from alembic.operations import Operations
+
 
 def revision_table(metadata: MetaData) -> Table:
     """Declare the counter's table: one row, made by the migration."""
     return Table("revision", metadata, label("name", primary_key=True), count("value"))
+
+
+def create_revision(op: Operations, name: str) -> None:
+    """Make the table and its one row in a migration. Frozen: a change of the table is a migration of its own."""
+    table = op.create_table(
+        "revision",
+        Column("name", String(128), primary_key=True),
+        Column("value", BigInteger, nullable=False),
+    )
+    op.bulk_insert(table, [{"name": name, "value": 0}])
 
 
 class Revision:

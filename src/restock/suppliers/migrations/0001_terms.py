@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from restock.engine.database.revision import create_revision
+
 revision = "0001"
 down_revision = None
 
@@ -23,9 +25,4 @@ def upgrade() -> None:
         sa.Column("rank", sa.BigInteger, nullable=False),
         sa.Column("last_updated", sa.String(27), nullable=False),
     )
-    revision_table = op.create_table(
-        "revision",
-        sa.Column("name", sa.String(128), primary_key=True),
-        sa.Column("value", sa.BigInteger, nullable=False),
-    )
-    op.bulk_insert(revision_table, [{"name": "suppliers", "value": 0}])
+    create_revision(op, "suppliers")

@@ -1,0 +1,1 @@
+"""Exact conversions between the units a supplier sells in and the unit a product is stocked in."""
