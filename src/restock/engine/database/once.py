@@ -18,7 +18,7 @@ from restock.engine.database.port import Transaction
 from restock.engine.database.statement import Statement
 
 if TYPE_CHECKING:
-    from alembic.operations import Operations
+    from types import ModuleType
 
 MAX_KEY = 255
 """Characters of an idempotency key, as Stripe allows."""
@@ -43,7 +43,7 @@ def effect_table(metadata: MetaData) -> Table:
     )
 
 
-def create_effect(op: Operations) -> None:
+def create_effect(op: ModuleType) -> None:
     """Make the table in a migration. Frozen: a change of the table is a migration of its own."""
     op.create_table(
         "effect",

@@ -15,7 +15,7 @@ from restock.engine.database.port import Database, Transaction
 from restock.engine.database.statement import Statement
 
 if TYPE_CHECKING:
-    from alembic.operations import Operations
+    from types import ModuleType
 
 
 def revision_table(metadata: MetaData) -> Table:
@@ -23,7 +23,7 @@ def revision_table(metadata: MetaData) -> Table:
     return Table("revision", metadata, label("name", primary_key=True), count("value"))
 
 
-def create_revision(op: Operations, name: str) -> None:
+def create_revision(op: ModuleType, name: str) -> None:
     """Make the table and its one row in a migration. Frozen: a change of the table is a migration of its own."""
     table = op.create_table(
         "revision",
