@@ -1,0 +1,48 @@
+"""The event stream: the port, the embedded log, and outbox and inbox, which together give each event its effect once.
+
+A context writes events into its `Outbox` in the unit that makes a change; a `Relay` publishes them; a `Subscriber` hands
+them to a consumer with an `Inbox`. `EmbeddedLog` needs no server.
+"""
+
+from restock.engine.stream.codec import decode, encode
+from restock.engine.stream.inbox import Inbox
+from restock.engine.stream.log import SCHEMA, EmbeddedLog
+from restock.engine.stream.murmur2 import partition_for
+from restock.engine.stream.outbox import Backlog, Outbox, Relay
+from restock.engine.stream.port import (
+    EVENT_ID_HEADER,
+    Listener,
+    Message,
+    Position,
+    Record,
+    Stream,
+    TopicPartition,
+    Watermarks,
+)
+from restock.engine.stream.subscriber import Subscriber
+from restock.engine.stream.tables import create_inbox, create_outbox, inbox_table, outbox_table
+
+__all__ = [
+    "EVENT_ID_HEADER",
+    "SCHEMA",
+    "Backlog",
+    "EmbeddedLog",
+    "Inbox",
+    "Listener",
+    "Message",
+    "Outbox",
+    "Position",
+    "Record",
+    "Relay",
+    "Stream",
+    "Subscriber",
+    "TopicPartition",
+    "Watermarks",
+    "create_inbox",
+    "create_outbox",
+    "decode",
+    "encode",
+    "inbox_table",
+    "outbox_table",
+    "partition_for",
+]

@@ -1,0 +1,138 @@
+"""Events as bytes and back, without losing a digit.
+
+The value of a record is one flat JSON object::
+
+    {"event_id": "0198…", "type": "StockChanged", "at": "2026-01-05T08:00:00.000000Z", "causation_id": "0198…",
+     "key": "PROD-001", "data": {"on_hand": 25, "demand_per_day": 15.5}}
+
+Numbers are written plain (no exponent, no trailing zeros) and read exactly: one with a fraction as Decimal, a whole one as
+int, so `Decimal("12.0")` comes back as the equal number 12. The topic is the record's. Unknown members are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from restock.core.errors import InvalidInput
+from restock.core.event import Event
+from restock.core.quantity import plain
+from restock.engine.database.columns import IDENTIFIER_LENGTH
+from restock.engine.stream.port import Record
+
+MAX_DIGITS = 28
+"""Digits before the point, and after it, of a number in an event: far beyond `restock.core.quantity`, and `plain` stays
+exact up to 60 in all."""
+
+MAX_DEPTH = 32
+"""Levels of lists and objects in the data of an event; real ones have three."""
+
+_INT64 = 1 << 63
+
+
+class _Envelope(msgspec.Struct):
+    event_id: str
+    type: str
+    at: str
+    causation_id: str
+    key: str
+    data: dict[str, Any]
+
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_decode = msgspec.json.Decoder(_Envelope, float_hook=Decimal).decode
+
+
+def encode(event: Event) -> bytes:
+    """Give the value of the record for the event.
+
+    Raises InvalidInput, naming the member, for a float or anything else that is not plain data, a number that is not finite
+    or too long, text that is not Unicode, an identifier that is empty or longer than 36 characters.
+    """
+    checked_id(event.event_id)
+    data = _exact(event.data, "data", MAX_DEPTH)
+    try:
+        return _encode(
+            {
+                "event_id": event.event_id,
+                "type": event.type,
+                "at": event.at,
+                "causation_id": event.causation_id,
+                "key": event.key,
+                "data": data,
+            }
+        )
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"Event {event.event_id} holds text that is not Unicode: {error}.") from error
+
+
+def decode(record: Record) -> Event:
+    """Give the event in a record. Raises InvalidInput naming topic, partition and offset when it holds none."""
+    try:
+        found = _decode(record.value)
+        checked_id(found.event_id)
+    except (msgspec.MsgspecError, UnicodeDecodeError, ArithmeticError, RecursionError, InvalidInput) as error:
+        raise InvalidInput(
+            f"The record is not an event: {error}",
+            field=f"{record.topic}/{record.partition}/{record.offset}",
+            remedy="Find its producer; the event codec describes the format.",
+        ) from error
+    return Event(found.event_id, found.type, record.topic, found.key, found.at, found.data, found.causation_id)
+
+
+def checked_id(event_id: str) -> str:
+    """Give back an event identifier that an inbox can keep. Raises InvalidInput."""
+    if not 0 < len(event_id) <= IDENTIFIER_LENGTH:
+        raise InvalidInput(
+            f"{event_id[:64]!r} is not an event identifier.",
+            field="event_id",
+            remedy=f"Give 1 to {IDENTIFIER_LENGTH} characters.",
+        )
+    return event_id
+
+
+def _exact(value: object, place: str, depth: int) -> object:
+    """Give the value in a form that the encoder writes exactly and plainly."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return value
+    if isinstance(value, int):
+        return value if -_INT64 <= value < _INT64 else _number(Decimal(value), place)
+    if isinstance(value, Decimal):
+        return _number(value, place)
+    if isinstance(value, str):  # an enumeration with text values
+        return str(value)
+    if depth == 0:
+        raise InvalidInput(f"The data of an event has more than {MAX_DEPTH} levels.", field=place)
+    if isinstance(value, Mapping):
+        return {_member(name, place): _exact(inner, f"{place}.{name}", depth - 1) for name, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+        return [_exact(inner, f"{place}[{index}]", depth - 1) for index, inner in enumerate(value)]
+    raise InvalidInput(
+        f"{value!r} is a {kind.__name__}, which an event cannot carry.",
+        field=place,
+        remedy="Give text, a whole number, a Decimal, true, false, null, a list or an object.",
+    )
+
+
+def _member(name: object, place: str) -> str:
+    if not isinstance(name, str):
+        raise InvalidInput(f"{name!r} is not a member name.", field=place, remedy="Give text.")
+    return name
+
+
+def _number(number: Decimal, place: str) -> object:
+    if not number.is_finite():
+        raise InvalidInput(f"{number} is not a finite number.", field=place)
+    exponent = number.as_tuple().exponent
+    if number.adjusted() >= MAX_DIGITS or not isinstance(exponent, int) or exponent < -MAX_DIGITS:
+        raise InvalidInput(
+            f"{number} has too many digits.",
+            field=place,
+            remedy=f"Give at most {MAX_DIGITS} on each side of the point.",
+        )
+    written = f"{plain(number):f}"
+    return msgspec.Raw(written.encode())

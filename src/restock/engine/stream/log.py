@@ -1,0 +1,276 @@
+"""The embedded log: the stream in one database of its own, no server needed.
+
+A publish is one transaction: the partitions' next offsets are raised and the records added together, so offsets are dense
+and two processes never give one twice. Publishes that wait at the same time share one flush of the disk (the database
+port's group commit). Durable writes are named `create_topic`, `publish` and `offsets` for failpoints.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from weakref import WeakSet
+
+import msgspec
+
+from restock.core.clock import Clock, timestamp
+from restock.core.errors import Conflict, InvalidInput, NotFound
+from restock.engine.database import Database, Transaction
+from restock.engine.database.migrate import Schema
+from restock.engine.stream import log_tables as sql
+from restock.engine.stream.murmur2 import partition_for
+from restock.engine.stream.port import (
+    MAX_PUBLISH,
+    MAX_READ,
+    Message,
+    Position,
+    Record,
+    TopicPartition,
+    Watermarks,
+    check_message,
+    checked_name,
+    checked_partitions,
+)
+
+SCHEMA = Schema("stream", Path(__file__).parent / "migrations")
+"""The log's tables, for the folder of databases; the log's database is named "stream"."""
+
+READ_BYTES = 8 << 20
+"""A read stops after the slice that reaches this size, so that records of 1 MiB do not fill the memory."""
+
+FIRST_SLICE = 64
+"""Records asked for before the sizes are known; each further slice is twice as long while records stay small."""
+
+_headers_text = msgspec.json.Encoder().encode
+_headers_of = msgspec.json.Decoder(dict[str, str]).decode
+_NONE = "{}"
+
+Row = dict[str, object]
+Layout = dict[int, dict[int, list[tuple[int, Row]]]]
+"""Topic number, partition, and the rows for it with their place in the caller's list."""
+
+
+class LogListener:
+    """A reader's bell."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake the reader, or its next wait."""
+        self._rung.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for the bell, at most `seconds`; tell whether it rang."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._rung.wait()
+        except TimeoutError:
+            return False
+        self._rung.clear()
+        return True
+
+
+class EmbeddedLog:
+    """The stream on a `Database`. Use it from one event loop; other processes may open the same file."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._topics: dict[str, tuple[int, int]] = {}
+        self._listeners: defaultdict[str, WeakSet[LogListener]] = defaultdict(WeakSet)
+
+    async def create_topic(self, name: str, partitions: int) -> None:
+        """Make a topic, or find it with the same count. Raises Conflict, InvalidInput."""
+        checked_name(name, "topic")
+        checked_partitions(partitions)
+        at = timestamp(self._clock.now())
+
+        async def create(tx: Transaction) -> int:
+            topics = {found: (number, count) for found, number, count in await tx.read(sql.ALL_TOPICS)}
+            if name in topics:
+                return int(topics[name][1])
+            number = 1 + max((number for number, _ in topics.values()), default=0)
+            await tx.write(sql.ADD_TOPIC, {"name": name, "id": number, "partitions": partitions, "created_at": at})
+            await tx.write_many(
+                sql.ADD_PARTITION,
+                [{"topic": number, "partition": part, "low": 0, "high": 0} for part in range(partitions)],
+            )
+            return partitions
+
+        existing = (await self.topics()).get(name) or await self._database.write("create_topic", create)
+        if existing != partitions:
+            raise Conflict(
+                f"Topic {name} has {existing} partitions, not {partitions}.",
+                remedy="Keys would move: make a new topic and copy.",
+            )
+
+    async def topics(self) -> dict[str, int]:
+        """Give the number of partitions of every topic, by name."""
+        return {name: partitions for name, _, partitions in await self._database.read(sql.ALL_TOPICS)}
+
+    async def publish(self, messages: Sequence[Message]) -> list[Position]:
+        """Store all messages or none; return their places once they are durable."""
+        if not messages:
+            return []
+        if len(messages) > MAX_PUBLISH:
+            raise InvalidInput(
+                f"{len(messages)} messages are too many for one publish.", remedy=f"Give at most {MAX_PUBLISH}."
+            )
+        layout = await self._layout(messages)
+        places: list[tuple[int, int]] = [(0, 0)] * len(messages)
+
+        async def add(tx: Transaction) -> None:
+            raised: list[Row] = []
+            rows: list[Row] = []
+            for number, parts in layout.items():
+                found = await tx.read(sql.HIGHS, {"wanted": number, "partitions": list(parts)})
+                for part, high in found:
+                    offset = high
+                    for place, row in parts[part]:
+                        row["offset"] = offset
+                        places[place] = (part, offset)
+                        rows.append(row)
+                        offset += 1
+                    raised.append({"of_topic": number, "of_partition": part, "new_high": offset})
+            await tx.write_many(sql.RAISE_HIGH, raised)
+            await tx.write_many(sql.ADD_RECORD, rows)
+
+        await self._database.write("publish", add)
+        self._ring({message.topic for message in messages})
+        return [Position(message.topic, part, offset) for message, (part, offset) in zip(messages, places, strict=True)]
+
+    async def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
+        """Give up to `limit` records from `offset` on, in order; fewer where records are large."""
+        number = await self._number(topic, partition)
+        if offset < 0:
+            raise InvalidInput(f"{offset} is not an offset.", field="offset", remedy="Give 0 or more.")
+        if not 1 <= limit <= MAX_READ:
+            raise InvalidInput(f"{limit} is not a number of records.", field="limit", remedy=f"Give 1 to {MAX_READ}.")
+        records: list[Record] = []
+        size, ask = 0, FIRST_SLICE
+        while size < READ_BYTES and len(records) < limit:
+            most = min(ask, limit - len(records))
+            found = await self._database.read(
+                sql.READ, {"wanted": number, "of_partition": partition, "start": offset, "most": most}
+            )
+            records += [
+                Record(topic, partition, place, key, value, _headers_of(headers), at)
+                for place, key, value, headers, at in found
+            ]
+            if len(found) < most:
+                break
+            offset = found[-1][0] + 1
+            size += sum(len(row[2]) for row in found)
+            ask *= 2
+        return records
+
+    async def watermarks(self, topic: str) -> dict[int, Watermarks]:
+        """Give the first offset and the next offset to be written, by partition."""
+        number, _ = await self._topic(topic)
+        found = await self._database.read(sql.WATERMARKS, {"wanted": number})
+        return {part: Watermarks(low, high) for part, low, high in found}
+
+    async def committed(self, group: str, topic: str) -> dict[int, int]:
+        """Give the next offset the group wants to read, by partition."""
+        wanted, _ = await self._topic(topic)
+        found = await self._database.read(sql.COMMITS, {"of_group": group})
+        return {part: offset for number, part, offset in found if number == wanted}
+
+    async def commit(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
+        """Remember durably the next offset to read; never goes back."""
+        checked_name(group, "group")
+        wanted: dict[tuple[int, int], int] = {}
+        for (topic, partition), offset in offsets.items():
+            if offset < 0:
+                raise InvalidInput(f"{offset} is not an offset.", field="offset", remedy="Give 0 or more.")
+            wanted[await self._number(topic, partition), partition] = offset
+        if not wanted:
+            return
+
+        async def remember(tx: Transaction) -> None:
+            known = {(number, part) for number, part, _ in await tx.read(sql.COMMITS, {"of_group": group})}
+            await tx.write_many(
+                sql.ADD_COMMIT,
+                [
+                    {"consumer_group": group, "topic": number, "partition": part, "next": offset}
+                    for (number, part), offset in wanted.items()
+                    if (number, part) not in known
+                ],
+            )
+            await tx.write_many(
+                sql.RAISE_COMMIT,
+                [
+                    {"of_group": group, "of_topic": number, "of_partition": part, "new_next": offset}
+                    for (number, part), offset in wanted.items()
+                    if (number, part) in known
+                ],
+            )
+
+        await self._database.write("offsets", remember)
+
+    async def lag(self, group: str) -> dict[TopicPartition, int]:
+        """Give the records still to be read, for every topic on which the group committed once."""
+        found = await self._database.read(sql.COMMITS, {"of_group": group})
+        done = {(number, part): offset for number, part, offset in found}
+        followed = {number for number, _ in done}
+        result: dict[TopicPartition, int] = {}
+        for name, number, _ in await self._database.read(sql.ALL_TOPICS):
+            if number in followed:
+                for part, (low, high) in (await self.watermarks(name)).items():
+                    result[name, part] = max(0, high - max(low, done.get((number, part), 0)))
+        return result
+
+    def listen(self, topics: Iterable[str]) -> LogListener:
+        """Give a listener that wakes when this process publishes to one of the topics."""
+        listener = LogListener()
+        for topic in topics:
+            self._listeners[topic].add(listener)
+        return listener
+
+    def _ring(self, topics: Iterable[str]) -> None:
+        for topic in topics:
+            if topic in self._listeners:
+                for listener in self._listeners[topic]:
+                    listener.ring()
+
+    async def _layout(self, messages: Sequence[Message]) -> Layout:
+        """Check every message and sort the rows by topic and partition, keeping their order."""
+        at = timestamp(self._clock.now())
+        layout: Layout = defaultdict(lambda: defaultdict(list))
+        for place, message in enumerate(messages):
+            topic, key, value = message.topic, message.key, message.value
+            headers = _headers_text(message.headers).decode() if message.headers else _NONE
+            check_message(topic, key, value, headers)
+            number, partitions = self._topics.get(topic) or await self._topic(topic)
+            part = partition_for(key, partitions)
+            layout[number][part].append(
+                (
+                    place,
+                    {"topic": number, "partition": part, "offset": 0, "key": key, "value": value,
+                     "headers": headers, "at": at},
+                )
+            )  # fmt: skip
+        return layout
+
+    async def _topic(self, name: str) -> tuple[int, int]:
+        """Give the topic's number and count, which never change. Raises NotFound."""
+        known = self._topics.get(name)
+        if known is None:
+            found = await self._database.read(sql.ONE_TOPIC, {"wanted": name})
+            if not found:
+                raise NotFound(f"There is no topic {name}.", field="topic", remedy="Create it, or check the name.")
+            known = self._topics[name] = (found[0][0], found[0][1])
+        return known
+
+    async def _number(self, topic: str, partition: int) -> int:
+        number, partitions = await self._topic(topic)
+        if not 0 <= partition < partitions:
+            raise NotFound(
+                f"Topic {topic} has no partition {partition}.",
+                field="partition",
+                remedy=f"It has 0 to {partitions - 1}.",
+            )
+        return number

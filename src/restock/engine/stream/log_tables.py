@@ -1,0 +1,99 @@
+"""The tables and statements of the embedded log. Topics have numbers, so that a record's key is three small integers."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    insert,
+    select,
+    update,
+)
+
+from restock.engine.database import Statement
+from restock.engine.database.columns import count, document, label, moment
+from restock.engine.stream.port import MAX_MESSAGE_BYTES
+
+METADATA = MetaData()
+
+
+def _part(name: str) -> Column[int]:
+    return Column(name, BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
+
+
+TOPIC = Table(
+    "topic",
+    METADATA,
+    label("name", primary_key=True),
+    count("id", unique=True),
+    count("partitions"),
+    moment("created_at"),
+)
+PARTITION = Table("partition", METADATA, _part("topic"), _part("partition"), count("low"), count("high"))
+RECORD = Table(
+    "record",
+    METADATA,
+    _part("topic"),
+    _part("partition"),
+    _part("offset"),
+    Column("key", Text, nullable=False),
+    Column("value", LargeBinary(MAX_MESSAGE_BYTES), nullable=False),
+    document("headers"),
+    moment("at"),
+)
+COMMITTED = Table(
+    "committed", METADATA, label("consumer_group", primary_key=True), _part("topic"), _part("partition"), count("next")
+)
+
+ALL_TOPICS = Statement(select(TOPIC.c.name, TOPIC.c.id, TOPIC.c.partitions).order_by(TOPIC.c.name))
+ONE_TOPIC = Statement(select(TOPIC.c.id, TOPIC.c.partitions).where(TOPIC.c.name == bindparam("wanted")))
+ADD_TOPIC = Statement(insert(TOPIC))
+ADD_PARTITION = Statement(insert(PARTITION))
+WATERMARKS = Statement(
+    select(PARTITION.c.partition, PARTITION.c.low, PARTITION.c.high)
+    .where(PARTITION.c.topic == bindparam("wanted"))
+    .order_by(PARTITION.c.partition)
+)
+HIGHS = Statement(
+    select(PARTITION.c.partition, PARTITION.c.high).where(
+        PARTITION.c.topic == bindparam("wanted"), PARTITION.c.partition.in_(bindparam("partitions", expanding=True))
+    )
+)
+RAISE_HIGH = Statement(
+    update(PARTITION)
+    .where(PARTITION.c.topic == bindparam("of_topic"), PARTITION.c.partition == bindparam("of_partition"))
+    .values(high=bindparam("new_high"))
+)
+ADD_RECORD = Statement(insert(RECORD))
+READ = Statement(
+    select(RECORD.c.offset, RECORD.c.key, RECORD.c.value, RECORD.c.headers, RECORD.c.at)
+    .where(
+        RECORD.c.topic == bindparam("wanted"),
+        RECORD.c.partition == bindparam("of_partition"),
+        RECORD.c.offset >= bindparam("start"),
+    )
+    .order_by(RECORD.c.offset)
+    .limit(bindparam("most"))
+)
+COMMITS = Statement(
+    select(COMMITTED.c.topic, COMMITTED.c.partition, COMMITTED.c.next).where(
+        COMMITTED.c.consumer_group == bindparam("of_group")
+    )
+)
+ADD_COMMIT = Statement(insert(COMMITTED))
+RAISE_COMMIT = Statement(
+    update(COMMITTED)
+    .where(
+        COMMITTED.c.consumer_group == bindparam("of_group"),
+        COMMITTED.c.topic == bindparam("of_topic"),
+        COMMITTED.c.partition == bindparam("of_partition"),
+        COMMITTED.c.next < bindparam("new_next"),
+    )
+    .values(next=bindparam("new_next"))
+)

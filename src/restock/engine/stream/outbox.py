@@ -1,0 +1,155 @@
+"""The outbox and its relay: an event leaves if, and only if, the change it tells of was committed.
+
+A context adds events in the unit that makes the change. The relay publishes them in the order of `seq` and deletes exactly
+the rows it published. It never remembers the highest `seq`: with several writers a lower number can become visible later.
+A crash between publish and delete publishes again; the consumers' inboxes drop the second delivery. Two relays on one
+outbox are legal too: the first appearance of the events is still in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import Table, bindparam, delete, func, insert, select
+
+from restock.core.clock import Clock, SystemClock, timestamp
+from restock.core.errors import RestockError
+from restock.core.event import Event
+from restock.engine.database import Database, Row, Statement, Transaction
+from restock.engine.stream.codec import encode
+from restock.engine.stream.port import EVENT_ID_HEADER, Message, Stream, check_message
+
+RELAY_BATCH = 2_000
+"""Events per publish: large enough that two disk flushes cost little each, small enough to hold a lock under 20 ms."""
+
+RELAY_SECONDS = 0.25
+"""How often the relay looks without being told: only events written by another process wait for it."""
+
+RETRY_SECONDS = 0.1
+"""First pause after a failed publish; doubles up to `RETRY_MOST_SECONDS`."""
+
+RETRY_MOST_SECONDS = 5.0
+"""Longest pause: a stream that comes back is noticed within it."""
+
+_headers_of = msgspec.json.Decoder(dict[str, str]).decode
+_NONE = "{}"
+_HEADER_ROOM = "x" * 256
+"""Stands for the headers when the size of an event is checked before it is known which headers travel along."""
+
+
+class Backlog(NamedTuple):
+    """Events that wait in an outbox, and when the oldest was written (empty for none)."""
+
+    events: int
+    oldest: str
+
+
+class Outbox:
+    """The events of one context that wait to be published; `table` comes from `tables.outbox_table`."""
+
+    def __init__(self, table: Table, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        columns = table.c
+        filled = [column.name for column in columns if column.name != "seq"]
+        self._add = Statement(insert(table).values({name: bindparam(name) for name in filled}))
+        self.next = Statement(
+            select(columns.seq, columns.event_id, columns.topic, columns.key, columns.value, columns.headers)
+            .order_by(columns.seq)
+            .limit(bindparam("most"))
+        )
+        self.forget = Statement(delete(table).where(columns.seq.between(bindparam("first"), bindparam("last"))))
+        self._backlog = Statement(select(func.count(), func.min(columns.created_at)).select_from(table))
+
+    async def add(self, tx: Transaction, events: Sequence[Event]) -> None:
+        """Write the events in this unit, in their order; they are published once it is committed.
+
+        Raises InvalidInput for an event that no stream would take, so that the unit fails and not the relay.
+        """
+        at = timestamp(self._clock.now())
+        rows: list[dict[str, object]] = []
+        for event in events:
+            value = encode(event)
+            check_message(event.topic, event.key, value, _HEADER_ROOM)
+            rows.append(
+                {"event_id": event.event_id, "topic": event.topic, "key": event.key, "value": value,
+                 "headers": _NONE, "created_at": at}
+            )  # fmt: skip
+        await tx.write_many(self._add, rows)
+
+    async def backlog(self, database: Database) -> Backlog:
+        """Give how many events wait and since when."""
+        ((events, oldest),) = await database.read(self._backlog)
+        return Backlog(events, oldest or "")
+
+
+class Relay:
+    """Moves the events of one outbox to the stream. Its durable write is named `relay.delete`."""
+
+    def __init__(self, database: Database, outbox: Outbox, stream: Stream) -> None:
+        self.problem: RestockError | None = None
+        self._database = database
+        self._outbox = outbox
+        self._stream = stream
+        self._told = asyncio.Event()
+        self._turn = asyncio.Lock()
+
+    def notify(self) -> None:
+        """Tell the relay that events were committed; it wakes at once."""
+        self._told.set()
+
+    async def drain(self) -> int:
+        """Publish what waits, in order, until nothing does; give the number of events published."""
+        done = 0
+        async with self._turn:
+            while rows := await self._database.read(self._outbox.next, {"most": RELAY_BATCH}):
+                await self._stream.publish([_message(row) for row in rows])
+                runs = _runs([row[0] for row in rows])
+
+                async def forget(tx: Transaction, runs: list[dict[str, int]] = runs) -> None:
+                    await tx.write_many(self._outbox.forget, runs)
+
+                await self._database.write("relay.delete", forget)
+                done += len(rows)
+        return done
+
+    async def run(self) -> None:
+        """Drain for ever, until cancelled. A failure is kept in `problem` and tried again with back-off."""
+        pause = RETRY_SECONDS
+        while True:
+            self._told.clear()
+            try:
+                await self.drain()
+            except RestockError as error:
+                self.problem = error
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, RETRY_MOST_SECONDS)
+                continue
+            self.problem, pause = None, RETRY_SECONDS
+            await self._until_told()
+
+    async def _until_told(self) -> None:
+        try:
+            async with asyncio.timeout(RELAY_SECONDS):
+                await self._told.wait()
+        except TimeoutError:
+            return
+
+
+def _message(row: Row) -> Message:
+    _, event_id, topic, key, value, headers = row
+    own = {EVENT_ID_HEADER: event_id}
+    return Message(topic, key, value, own if headers == _NONE else _headers_of(headers) | own)
+
+
+def _runs(numbers: Iterable[int]) -> list[dict[str, int]]:
+    """Join ascending numbers into runs without gaps: deleting a run deletes exactly the rows that were read."""
+    runs: list[dict[str, int]] = []
+    for number in numbers:
+        if runs and number == runs[-1]["last"] + 1:
+            runs[-1]["last"] = number
+        else:
+            runs.append({"first": number, "last": number})
+    return runs

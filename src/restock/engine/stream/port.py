@@ -1,0 +1,196 @@
+"""What Restock asks of an event stream. The embedded log keeps the promises today; Kafka is a further adapter.
+
+Promises, the weaker of both sides (nobody may rely on more):
+
+1. The same key lands on the same partition of a topic, for ever.
+2. Records of one partition are read in the order in which they were published; there is no order across partitions.
+3. A publish that returned survives kill -9 of every process and a power cut.
+4. Every record reaches each group at least once. A crash between a publish and its answer may leave the record twice, so
+   effects are made to happen once by the inbox, never by the stream.
+5. A committed offset never goes back.
+6. Keys, values and headers arrive byte for byte; a key is never empty.
+
+Offsets grow within a partition; the embedded log leaves no gaps, Kafka does, so readers go on from `offset + 1` of the last
+record and never count. Room left for the stream issue: members of a group with an owner per partition (a fenced commit),
+retention and replay by time, null values, dead letters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from restock.core.errors import InvalidInput
+
+EVENT_ID_HEADER = "event-id"
+"""The header that carries the identifier by which the inbox recognises a second delivery."""
+
+MAX_MESSAGE_BYTES = 1 << 20
+"""Key, value and headers of one message together: Kafka's default `message.max.bytes`, refused before storing."""
+
+MAX_KEY_BYTES = 512
+"""A key names one thing: a product, a customer, an order (128 characters of up to 4 bytes)."""
+
+MAX_PUBLISH = 10_000
+"""Messages in one publish: they share one transaction, which holds the write lock about 50 ms at this size."""
+
+MAX_READ = 10_000
+"""Records in one read: more would block the event loop for longer than 50 ms."""
+
+MAX_PARTITIONS = 256
+"""Partitions of a topic: each is an append point and a row to read; 6 and 4 are what the published topics use."""
+
+MAX_NAME = 128
+"""Length of a topic or group name: fits the key columns of every database; Kafka allows 249."""
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+
+TopicPartition = tuple[str, int]
+"""The topic's name and the partition's number."""
+
+NO_HEADERS: Mapping[str, str] = {}
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """What a producer hands over. `key` decides the partition; `headers` should carry `EVENT_ID_HEADER`."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: Mapping[str, str] = NO_HEADERS
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """What a reader gets: the message, its place, and the moment it was stored (RFC 3339, UTC)."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+    headers: Mapping[str, str]
+    at: str
+
+
+class Position(NamedTuple):
+    """The place of one record."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Watermarks(NamedTuple):
+    """The readable part of a partition: from `low` up to, not including, `high`."""
+
+    low: int
+    high: int
+
+
+class Listener(Protocol):
+    """Wakes one reader when there may be something new; made by `Stream.listen`."""
+
+    async def wait(self, seconds: float) -> bool:
+        """Return True as soon as something was published since the last return, False after `seconds`.
+
+        A publish that happens between two waits is not missed. Records of other processes may go unnoticed, so the reader
+        looks again after a False too.
+        """
+        ...
+
+
+class Stream(Protocol):
+    """Topics of records in partitions, and how far each group has come."""
+
+    async def create_topic(self, name: str, partitions: int) -> None:
+        """Make a topic. Nothing happens when it exists with this count; raises Conflict when it has another.
+
+        The count is fixed because a change would move keys. Raises InvalidInput for a bad name or count.
+        """
+        ...
+
+    async def topics(self) -> dict[str, int]:
+        """Give the number of partitions of every topic, by name."""
+        ...
+
+    async def publish(self, messages: Sequence[Message]) -> list[Position]:
+        """Store all messages or none; return their places, in the order given, once they are durable.
+
+        Raises InvalidInput (empty key, too large, too many) and NotFound (unknown topic) before anything is stored;
+        StorageFull when nothing was stored; Unavailable when it is not known: publish again with the same event ids.
+        """
+        ...
+
+    async def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
+        """Give up to `limit` records from `offset` on, in order; fewer or none at the end or where records are large.
+
+        Raises NotFound for an unknown topic or partition, InvalidInput for a negative offset or a limit out of range.
+        """
+        ...
+
+    async def watermarks(self, topic: str) -> dict[int, Watermarks]:
+        """Give the first offset and the next offset to be written, by partition. Raises NotFound."""
+        ...
+
+    async def committed(self, group: str, topic: str) -> dict[int, int]:
+        """Give the next offset the group wants to read, by partition; partitions it never committed are absent."""
+        ...
+
+    async def commit(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
+        """Remember durably the next offset to read. An offset lower than the remembered one changes nothing.
+
+        Raises NotFound for an unknown topic or partition, InvalidInput for a negative offset or a bad group name.
+        """
+        ...
+
+    async def lag(self, group: str) -> dict[TopicPartition, int]:
+        """Give the records still to be read, by partition, for every topic on which the group committed once."""
+        ...
+
+    def listen(self, topics: Iterable[str]) -> Listener:
+        """Give a listener that wakes when this process publishes to one of the topics."""
+        ...
+
+
+def checked_name(name: str, what: str) -> str:
+    """Give back a topic or group name that every adapter accepts. Raises InvalidInput."""
+    if len(name) > MAX_NAME or not _NAME.fullmatch(name) or name in {".", ".."}:
+        raise InvalidInput(
+            f"{name[:MAX_NAME]!r} is not a name for a {what}.",
+            field=what,
+            remedy=f"Use 1 to {MAX_NAME} letters, digits, dots, dashes and underscores.",
+        )
+    return name
+
+
+def checked_partitions(partitions: int) -> int:
+    """Give back a number of partitions within the limit. Raises InvalidInput."""
+    if not 1 <= partitions <= MAX_PARTITIONS:
+        raise InvalidInput(
+            f"A topic cannot have {partitions} partitions.", field="partitions", remedy=f"Give 1 to {MAX_PARTITIONS}."
+        )
+    return partitions
+
+
+def check_message(topic: str, key: str, value: bytes, headers: str) -> None:
+    """Refuse what no adapter would store; `headers` is their JSON text. Raises InvalidInput naming topic and key."""
+    try:
+        key_bytes = len(key.encode())
+    except UnicodeEncodeError:
+        key_bytes = 0
+    if not 0 < key_bytes <= MAX_KEY_BYTES:
+        raise InvalidInput(
+            f"A message for topic {topic} has the key {key[:64]!r}.",
+            field="key",
+            remedy=f"Give a key of 1 to {MAX_KEY_BYTES} bytes of UTF-8; it decides the partition.",
+        )
+    size = key_bytes + len(value) + len(headers)
+    if size > MAX_MESSAGE_BYTES:
+        raise InvalidInput(
+            f"The message {key[:64]!r} for topic {topic} has {size} bytes.",
+            field="value",
+            remedy=f"The limit is {MAX_MESSAGE_BYTES} bytes; publish a reference instead.",
+        )

@@ -1,0 +1,79 @@
+"""The outbox and inbox tables that a context keeps beside its own, in its own database.
+
+The factories describe the tables for statements; `create_outbox` and `create_inbox` make them inside a context's Alembic
+revision and are frozen as version 1: a change of the tables gets helpers of its own, never an edit here.
+A prefix keeps two contexts apart that share one database.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy.schema import SchemaItem
+
+from restock.engine.database.columns import document, identifier, label, moment, sequence
+from restock.engine.stream.port import MAX_MESSAGE_BYTES
+
+
+class Operations(Protocol):
+    """The part of `alembic.op` that is needed here."""
+
+    def create_table(self, table_name: str, *columns: SchemaItem, **kw: object) -> object:
+        """Make a table."""
+        ...
+
+
+def outbox_table(metadata: MetaData, prefix: str = "") -> Table:
+    """Describe the events that wait for the relay, in the order in which they were written."""
+    return Table(
+        f"{prefix}outbox",
+        metadata,
+        sequence("seq"),
+        identifier("event_id"),
+        label("topic"),
+        Column("key", Text, nullable=False),
+        Column("value", LargeBinary(MAX_MESSAGE_BYTES), nullable=False),
+        document("headers"),
+        moment("created_at"),
+    )
+
+
+def inbox_table(metadata: MetaData, prefix: str = "") -> Table:
+    """Describe the events that already had their effect, by consumer."""
+    return Table(
+        f"{prefix}inbox",
+        metadata,
+        label("consumer", primary_key=True),
+        identifier("event_id", primary_key=True),
+        moment("at"),
+    )
+
+
+def create_outbox(op: Operations, prefix: str = "") -> None:
+    """Make the outbox, version 1, inside an Alembic revision.
+
+    SQLite must not give a number twice: a relay that was slow to delete would delete a newer event of the same number.
+    """
+    op.create_table(
+        f"{prefix}outbox",
+        Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+        Column("event_id", String(36), nullable=False),
+        Column("topic", String(128), nullable=False),
+        Column("key", Text, nullable=False),
+        Column("value", LargeBinary(1 << 20), nullable=False),
+        Column("headers", Text, nullable=False),
+        Column("created_at", String(27), nullable=False),
+        sqlite_autoincrement=True,
+    )
+
+
+def create_inbox(op: Operations, prefix: str = "") -> None:
+    """Make the inbox, version 1, inside an Alembic revision."""
+    op.create_table(
+        f"{prefix}inbox",
+        Column("consumer", String(128), primary_key=True),
+        Column("event_id", String(36), primary_key=True),
+        Column("at", String(27), nullable=False),
+        sqlite_with_rowid=False,
+    )
