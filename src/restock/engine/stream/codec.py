@@ -42,10 +42,6 @@ class _Envelope(msgspec.Struct):
     data: dict[str, Any]
 
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
-_decode = msgspec.json.Decoder(_Envelope, float_hook=Decimal).decode
-
-
 def encode(event: Event) -> bytes:
     """Give the value of the record for the event.
 
@@ -74,7 +70,7 @@ def decode(record: Record) -> Event:
     try:
         found = _decode(record.value)
         checked_id(found.event_id)
-    except (msgspec.MsgspecError, UnicodeDecodeError, ArithmeticError, RecursionError, InvalidInput) as error:
+    except (msgspec.MsgspecError, ArithmeticError, ValueError, RecursionError, InvalidInput) as error:
         raise InvalidInput(
             f"The record is not an event: {error}",
             field=f"{record.topic}/{record.partition}/{record.offset}",
@@ -127,12 +123,26 @@ def _member(name: object, place: str) -> str:
 def _number(number: Decimal, place: str) -> object:
     if not number.is_finite():
         raise InvalidInput(f"{number} is not a finite number.", field=place)
-    exponent = number.as_tuple().exponent
-    if number.adjusted() >= MAX_DIGITS or not isinstance(exponent, int) or exponent < -MAX_DIGITS:
+    if _too_long(number):
         raise InvalidInput(
             f"{number} has too many digits.",
             field=place,
             remedy=f"Give at most {MAX_DIGITS} on each side of the point.",
         )
-    written = f"{plain(number):f}"
-    return msgspec.Raw(written.encode())
+    return msgspec.Raw(f"{plain(number):f}".encode())
+
+
+def _too_long(number: Decimal) -> bool:
+    exponent = number.as_tuple().exponent
+    return number.adjusted() >= MAX_DIGITS or not isinstance(exponent, int) or exponent < -MAX_DIGITS
+
+
+def _read_number(text: str) -> Decimal:
+    number = Decimal(text)
+    if _too_long(number):  # otherwise a short text like 1e999999 would fill the memory of whoever writes it out
+        raise ValueError(f"the number {text[:64]} has too many digits")
+    return number
+
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_decode = msgspec.json.Decoder(_Envelope, float_hook=_read_number).decode

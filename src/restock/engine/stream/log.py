@@ -32,6 +32,7 @@ from restock.engine.stream.port import (
     check_message,
     checked_name,
     checked_partitions,
+    headers_text,
 )
 
 SCHEMA = Schema("stream", Path(__file__).parent / "migrations")
@@ -43,9 +44,7 @@ READ_BYTES = 8 << 20
 FIRST_SLICE = 64
 """Records asked for before the sizes are known; each further slice is twice as long while records stay small."""
 
-_headers_text = msgspec.json.Encoder().encode
 _headers_of = msgspec.json.Decoder(dict[str, str]).decode
-_NONE = "{}"
 
 Row = dict[str, object]
 Layout = dict[int, dict[int, list[tuple[int, Row]]]]
@@ -242,8 +241,8 @@ class EmbeddedLog:
         layout: Layout = defaultdict(lambda: defaultdict(list))
         for place, message in enumerate(messages):
             topic, key, value = message.topic, message.key, message.value
-            headers = _headers_text(message.headers).decode() if message.headers else _NONE
-            check_message(topic, key, value, headers)
+            headers = headers_text(topic, message.headers)
+            check_message(topic, key, value, len(headers))
             number, partitions = self._topics.get(topic) or await self._topic(topic)
             part = partition_for(key, partitions)
             layout[number][part].append(

@@ -20,10 +20,16 @@ from restock.core.errors import RestockError
 from restock.core.event import Event
 from restock.engine.database import Database, Row, Statement, Transaction
 from restock.engine.stream.codec import encode
-from restock.engine.stream.port import EVENT_ID_HEADER, Message, Stream, check_message
+from restock.engine.stream.port import EVENT_ID_HEADER, NO_HEADERS_TEXT, Message, Stream, check_message
 
 RELAY_BATCH = 2_000
 """Events per publish: large enough that two disk flushes cost little each, small enough to hold a lock under 20 ms."""
+
+FIRST_BATCH = 128
+"""Events of a relay's first batch, before it knows how large they are: at most 128 MiB even at the size limit."""
+
+RELAY_BYTES = 8 << 20
+"""Batches grow while they stay under this size and shrink above it, so that large events do not fill the memory."""
 
 RELAY_SECONDS = 0.25
 """How often the relay looks without being told: only events written by another process wait for it."""
@@ -35,9 +41,8 @@ RETRY_MOST_SECONDS = 5.0
 """Longest pause: a stream that comes back is noticed within it."""
 
 _headers_of = msgspec.json.Decoder(dict[str, str]).decode
-_NONE = "{}"
-_HEADER_ROOM = "x" * 256
-"""Stands for the headers when the size of an event is checked before it is known which headers travel along."""
+HEADER_ROOM = 256
+"""Bytes kept free for headers when the size of an event is checked, before it is known which travel along."""
 
 
 class Backlog(NamedTuple):
@@ -72,10 +77,10 @@ class Outbox:
         rows: list[dict[str, object]] = []
         for event in events:
             value = encode(event)
-            check_message(event.topic, event.key, value, _HEADER_ROOM)
+            check_message(event.topic, event.key, value, HEADER_ROOM)
             rows.append(
                 {"event_id": event.event_id, "topic": event.topic, "key": event.key, "value": value,
-                 "headers": _NONE, "created_at": at}
+                 "headers": NO_HEADERS_TEXT, "created_at": at}
             )  # fmt: skip
         await tx.write_many(self._add, rows)
 
@@ -95,6 +100,7 @@ class Relay:
         self._stream = stream
         self._told = asyncio.Event()
         self._turn = asyncio.Lock()
+        self._most = FIRST_BATCH
 
     def notify(self) -> None:
         """Tell the relay that events were committed; it wakes at once."""
@@ -104,7 +110,7 @@ class Relay:
         """Publish what waits, in order, until nothing does; give the number of events published."""
         done = 0
         async with self._turn:
-            while rows := await self._database.read(self._outbox.next, {"most": RELAY_BATCH}):
+            while rows := await self._database.read(self._outbox.next, {"most": self._most}):
                 await self._stream.publish([_message(row) for row in rows])
                 runs = _runs([row[0] for row in rows])
 
@@ -113,6 +119,8 @@ class Relay:
 
                 await self._database.write("relay.delete", forget)
                 done += len(rows)
+                small = sum(len(row[4]) for row in rows) < RELAY_BYTES
+                self._most = min(self._most * 2, RELAY_BATCH) if small else max(self._most // 2, 1)
         return done
 
     async def run(self) -> None:
@@ -141,7 +149,7 @@ class Relay:
 def _message(row: Row) -> Message:
     _, event_id, topic, key, value, headers = row
     own = {EVENT_ID_HEADER: event_id}
-    return Message(topic, key, value, own if headers == _NONE else _headers_of(headers) | own)
+    return Message(topic, key, value, own if headers == NO_HEADERS_TEXT else _headers_of(headers) | own)
 
 
 def _runs(numbers: Iterable[int]) -> list[dict[str, int]]:

@@ -52,6 +52,9 @@ TopicPartition = tuple[str, int]
 """The topic's name and the partition's number."""
 
 NO_HEADERS: Mapping[str, str] = {}
+NO_HEADERS_TEXT = "{}"
+
+_json = msgspec.json.Encoder().encode
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -175,8 +178,23 @@ def checked_partitions(partitions: int) -> int:
     return partitions
 
 
-def check_message(topic: str, key: str, value: bytes, headers: str) -> None:
-    """Refuse what no adapter would store; `headers` is their JSON text. Raises InvalidInput naming topic and key."""
+def headers_text(topic: str, headers: Mapping[str, str]) -> str:
+    """Give the headers as one JSON object, the form in which they are stored. Raises InvalidInput for other than text."""
+    if not headers:
+        return NO_HEADERS_TEXT
+    try:
+        for name, text in headers.items():
+            if not isinstance(name, str) or not isinstance(text, str):
+                raise TypeError(f"header {name!r} is {text!r}")
+        return _json(headers).decode()
+    except (TypeError, UnicodeEncodeError) as error:
+        raise InvalidInput(
+            f"A message for topic {topic} has headers that are not text: {error}.", field="headers"
+        ) from error
+
+
+def check_message(topic: str, key: str, value: bytes, header_bytes: int) -> None:
+    """Refuse what no adapter would store. Raises InvalidInput naming topic and key."""
     try:
         key_bytes = len(key.encode())
     except UnicodeEncodeError:
@@ -187,7 +205,9 @@ def check_message(topic: str, key: str, value: bytes, headers: str) -> None:
             field="key",
             remedy=f"Give a key of 1 to {MAX_KEY_BYTES} bytes of UTF-8; it decides the partition.",
         )
-    size = key_bytes + len(value) + len(headers)
+    if not isinstance(value, bytes):
+        raise InvalidInput(f"The value of message {key[:64]!r} for topic {topic} is not bytes.", field="value")
+    size = key_bytes + len(value) + header_bytes
     if size > MAX_MESSAGE_BYTES:
         raise InvalidInput(
             f"The message {key[:64]!r} for topic {topic} has {size} bytes.",

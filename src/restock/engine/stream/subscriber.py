@@ -69,8 +69,6 @@ class Subscriber:
     ) -> None:
         self.group = group
         self.topics = tuple(topics)
-        self.problem: Exception | None = None
-        """Why the subscriber or one of its partitions stands still for good; a person must look."""
         self.retrying: RestockError | None = None
         """The transient failure that is being tried again, while it lasts."""
         self.stopped: dict[TopicPartition, RestockError] = {}
@@ -82,11 +80,19 @@ class Subscriber:
         self._after = after
         self._on_bad = on_bad
         self._batch = batch
+        self._failure: Exception | None = None
         self._first = 0
         self._turn = asyncio.Lock()
 
+    @property
+    def problem(self) -> Exception | None:
+        """Why the subscriber or one of its partitions stands still; a person must look. None when all is well."""
+        return self._failure or next(iter(self.stopped.values()), None)
+
     async def run(self) -> None:
         """Consume until cancelled. A transient failure is retried with back-off; any other ends the run, see `problem`."""
+        self._failure = None
+        self.stopped.clear()
         bell = self._stream.listen(self.topics)
         pause = RETRY_SECONDS
         while True:
@@ -98,7 +104,7 @@ class Subscriber:
                 pause = min(pause * 2, RETRY_MOST_SECONDS)
                 continue
             except Exception as error:
-                self.problem = error
+                self._failure = error
                 return
             self.retrying, pause = None, RETRY_SECONDS
             await bell.wait(CHECK_SECONDS)
@@ -109,9 +115,10 @@ class Subscriber:
         Raises what the handler raised (the batch was undone, and comes again), or the error of a record that stopped its
         partition, after the other partitions were consumed.
         """
+        self.stopped.clear()
         done = await self._consume()
-        if self.problem is not None:
-            raise self.problem
+        for refusal in self.stopped.values():
+            raise refusal
         return done
 
     async def lag(self) -> int:
@@ -160,8 +167,7 @@ class Subscriber:
         moved = {place: offset for place, offset in reached.items() if offset > ranges[place][0]}
         if moved:
             await self._stream.commit(self.group, moved)
-        for place, error in refused.items():
-            self.stopped[place] = self.problem = error
+        self.stopped.update(refused)
         for place, offset in reached.items():
             start, high = ranges.pop(place)
             if start < offset < high and place not in refused:  # an adapter that gave nothing is asked next time

@@ -7,21 +7,12 @@ A prefix keeps two contexts apart that share one database.
 
 from __future__ import annotations
 
-from typing import Protocol
+from types import ModuleType
 
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
-from sqlalchemy.schema import SchemaItem
 
 from restock.engine.database.columns import document, identifier, label, moment, sequence
 from restock.engine.stream.port import MAX_MESSAGE_BYTES
-
-
-class Operations(Protocol):
-    """The part of `alembic.op` that is needed here."""
-
-    def create_table(self, table_name: str, *columns: SchemaItem, **kw: object) -> object:
-        """Make a table."""
-        ...
 
 
 def outbox_table(metadata: MetaData, prefix: str = "") -> Table:
@@ -50,7 +41,7 @@ def inbox_table(metadata: MetaData, prefix: str = "") -> Table:
     )
 
 
-def create_outbox(op: Operations, prefix: str = "") -> None:
+def create_outbox(op: ModuleType, prefix: str = "") -> None:
     """Make the outbox, version 1, inside an Alembic revision.
 
     SQLite must not give a number twice: a relay that was slow to delete would delete a newer event of the same number.
@@ -68,7 +59,7 @@ def create_outbox(op: Operations, prefix: str = "") -> None:
     )
 
 
-def create_inbox(op: Operations, prefix: str = "") -> None:
+def create_inbox(op: ModuleType, prefix: str = "") -> None:
     """Make the inbox, version 1, inside an Alembic revision."""
     op.create_table(
         f"{prefix}inbox",

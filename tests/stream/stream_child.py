@@ -1,0 +1,49 @@
+"""A process of its own for the crash tests: `python stream_child.py WORK HOME`; prints what was acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from stream_shop import Shop, order
+
+from restock.engine.stream import EVENT_ID_HEADER, Message
+
+ORDERS = 40
+"""Orders of a crash run: several batches of the small subscriber."""
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+async def publish(shop: Shop, name: str) -> None:
+    """Publish single records for ever; name each one once it is acknowledged."""
+    for number in range(1_000_000):
+        event_id = f"{name}-{number}"
+        message = Message("orders", f"{name}-{number % 5}", event_id.encode(), {EVENT_ID_HEADER: event_id})
+        (position,) = await shop.log.publish([message])
+        say(f"{event_id} {position.partition} {position.offset}")
+
+
+async def work(shop: Shop) -> None:
+    """Place the orders if nobody did, relay and consume: one life of a service."""
+    published = sum(high for _, high in (await shop.log.watermarks("orders")).values())
+    if not published and not (await shop.outbox.backlog(shop.database)).events:
+        await shop.place([order(number) for number in range(ORDERS)])
+    await shop.relay.drain()
+    await shop.subscriber(batch=15).drain()
+
+
+async def main() -> None:
+    what, home, name = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+    shop = await Shop(home).open()
+    try:
+        await (publish(shop, name) if what == "publish" else work(shop))
+    finally:
+        await shop.close()
+
+
+asyncio.run(main())
