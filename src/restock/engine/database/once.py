@@ -14,7 +14,7 @@ from sqlalchemy import Column, MetaData, String, Table, Text, bindparam, select
 
 from restock.core.errors import InvalidInput
 from restock.engine.database.columns import document, label, moment
-from restock.engine.database.port import Transaction
+from restock.engine.database.port import Database, Transaction
 from restock.engine.database.statement import Statement
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ class Once:
             )
         )
 
-    async def found(self, tx: Transaction, keys: Sequence[str]) -> dict[str, Effect]:
+    async def found(self, reader: Transaction | Database, keys: Sequence[str]) -> dict[str, Effect]:
         """Give the stored effects among the keys."""
-        rows = await tx.read(self._select, {"keys": keys}) if keys else []
+        rows = await reader.read(self._select, {"keys": keys}) if keys else []
         return {key: Effect(fingerprint, result) for key, fingerprint, result in rows}
 
     async def store(self, tx: Transaction, effects: Sequence[tuple[str, Effect]], at: str) -> None:

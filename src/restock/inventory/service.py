@@ -1,0 +1,112 @@
+"""Keeps the promise of the inventory port on a database."""
+
+from __future__ import annotations
+
+from restock.core.clock import Clock, timestamp
+from restock.core.event import Event
+from restock.core.frame import batches
+from restock.core.ids import Ids
+from restock.core.quantity import from_scaled, to_scaled
+from restock.engine.database import Database, Transaction
+from restock.inventory import store
+from restock.inventory.model import Item, Stock, StockCount
+from restock.inventory.port import (
+    BackorderFrame,
+    BackordersRequest,
+    CatalogueFrame,
+    CatalogueRequest,
+    PositionFrame,
+    PositionsRequest,
+    PutItemsRequest,
+    PutStockRequest,
+    Stored,
+)
+
+TOPIC = "inventory-updates"
+PARTITIONS = 4
+
+
+class InventoryService:
+    """The inventory context over inventory_db."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+
+    async def positions(self, request: PositionsRequest) -> PositionFrame:
+        """Give the stock of the products that have a record."""
+        return await store.positions(self._database, request.products, request.warehouse_id)
+
+    async def put_stock(self, request: PutStockRequest) -> Stored:
+        """Store counts; the same again change nothing."""
+        changed = 0
+        for batch in batches(request.stock):
+
+            async def unit(tx: Transaction, batch: list[StockCount] = batch) -> int:
+                return await self._count(tx, batch)
+
+            changed += await self._database.write("put_stock", unit)
+        return Stored(changed)
+
+    async def put_items(self, request: PutItemsRequest) -> Stored:
+        """Store products; the same again change nothing."""
+        changed = 0
+        for batch in batches(request.items):
+
+            async def unit(tx: Transaction, batch: list[Item] = batch) -> int:
+                return await store.put_items(tx, batch)
+
+            changed += await self._database.write("put_items", unit)
+        return Stored(changed)
+
+    async def catalogue(self, request: CatalogueRequest) -> CatalogueFrame:
+        """Give a page of the catalogue."""
+        return await store.catalogue(self._database, request.after, request.limit)
+
+    async def backorders(self, request: BackordersRequest) -> BackorderFrame:
+        """Give a page of what customers wait for."""
+        return await store.backorders(self._database, request.after, request.limit)
+
+    async def revision(self) -> int:
+        """Give a number that grows whenever stock or products change."""
+        return await store.REVISION.read(self._database)
+
+    async def _count(self, tx: Transaction, counts: list[StockCount]) -> int:
+        at = timestamp(self._clock.now())
+        known = await store.stock_of(tx, [one.product_id for one in counts])
+        changed: dict[store.Place, Stock] = {}
+        events = []
+        for one in counts:
+            place = (one.product_id, one.warehouse_id)
+            before = changed.get(place) or known.get(place)
+            on_hand, reserved = to_scaled(one.on_hand), to_scaled(one.reserved)
+            if before is not None and (before.on_hand, before.reserved) == (on_hand, reserved):
+                continue
+            after = (before or Stock(0)).count(on_hand, reserved)
+            changed[place] = after
+            events.append(self.stock_event("StockCounted", place, before or Stock(0), after, at))
+        await store.put_items(tx, [Item(one.product_id) for one in counts], replace=False)
+        await store.put_stock(tx, changed, at)
+        await store.OUTBOX.add(tx, events)
+        return len(changed)
+
+    def stock_event(
+        self, kind: str, place: store.Place, before: Stock, after: Stock, at: str, order_id: str = "", cause: str = ""
+    ) -> Event:
+        """Make the published event of a stock change, with version and received total beside the published members."""
+        product, warehouse = place
+        status = after.status
+        data = {
+            "sku": product,
+            "order_id": order_id,
+            "change": from_scaled(after.available - before.available),
+            "new_quantity": from_scaled(after.available),
+            "status": "Reserved" if kind == "StockReserved" and status == "InStock" else status,
+            "timestamp": at,
+            "warehouse_id": warehouse,
+            "version": after.version,
+            "received_total": from_scaled(after.received_total),
+            "backordered": from_scaled(after.backordered),
+        }
+        return Event(self._ids.new(), kind, TOPIC, product, at, data, cause)
