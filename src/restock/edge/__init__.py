@@ -1,0 +1,1 @@
+"""What people and programs outside meet: command line, REST, files."""

@@ -1,0 +1,1 @@
+"""Customer orders, and the demand that follows from what was sold."""

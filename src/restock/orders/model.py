@@ -1,0 +1,175 @@
+"""Customer orders and demand. Pure values, checked when they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from restock.core.errors import InvalidInput
+from restock.core.quantity import MAX_NUMBER, ONE, not_negative, plain, positive, round_half_up, to_scaled
+from restock.core.text import name
+
+MAX_ITEMS = 1000
+"""Items of one order: with names of full length its event stays below the 1 MiB of a stream message."""
+
+MAX_ADDRESS = 1000
+"""Characters of a shipping address."""
+
+AMOUNT_DECIMALS = 2
+"""An amount of money is rounded half-up to these, once per item."""
+
+DEMAND_DECIMALS = 4
+"""Demand per day is rounded half-up to these, once."""
+
+CREATED = "created"
+"""The status of an order that was accepted."""
+
+MAX_CENTS = int(MAX_NUMBER) * 10**AMOUNT_DECIMALS
+_CENT = ONE * ONE // 10**AMOUNT_DECIMALS
+"""A cent in the unit of a product of two scaled numbers."""
+_HALF_CENT = _CENT // 2
+
+CHECKED_VALUES = 1 << 16
+"""Names and pairs of numbers whose check is remembered: a shop sells the same products at the same prices all day."""
+
+
+class Trend(StrEnum):
+    """Where demand goes."""
+
+    INCREASING = "increasing"
+    STABLE = "stable"
+    DECREASING = "decreasing"
+
+
+class Source(StrEnum):
+    """Where a demand comes from: a person or file said so, or it was computed from imported history."""
+
+    STATED = "stated"
+    HISTORY = "history"
+
+
+@dataclass(frozen=True)
+class OrderItem:
+    """One product of an order; quantity in stock units, price per stock unit."""
+
+    sku: str
+    quantity: Decimal
+    price: Decimal
+
+
+@dataclass(frozen=True)
+class NewOrder:
+    """What a customer asks for. The same idempotency key gives the same order, however often it is sent."""
+
+    customer_id: str
+    items: list[OrderItem]
+    shipping_address: str | None = None
+    idempotency_key: str = ""
+
+
+class CheckedOrder(NamedTuple):
+    """An order that may be accepted: names trimmed, numbers plain, the total exact."""
+
+    customer_id: str
+    items: list[dict[str, object]]
+    total_amount: Decimal
+    shipping_address: str | None
+
+
+@dataclass(frozen=True)
+class Demand:
+    """How much of a product is sold per day, and where that goes.
+
+    `window_days` and `as_of` tell which days it was computed from: that many days before `as_of`; 0 and empty when stated.
+    """
+
+    product_id: str
+    demand_per_day: Decimal
+    trend: str = Trend.STABLE
+    window_days: int = 0
+    as_of: str = ""
+    source: str = Source.STATED
+
+
+def checked(order: NewOrder) -> CheckedOrder:
+    """Check an order and total it: each item rounded half-up to cents, the total their sum.
+
+    Raises InvalidInput naming the field, for example `items[2].quantity`.
+    """
+    known = isinstance(order.customer_id, str)
+    customer_id = _customer(order.customer_id) if known else name(order.customer_id, "customer_id")
+    if not isinstance(order.items, list) or not 0 < len(order.items) <= MAX_ITEMS:
+        raise InvalidInput(f"An order has 1 to {MAX_ITEMS} items.", field="items")
+    items: list[dict[str, object]] = []
+    cents = 0
+    for index, item in enumerate(order.items):
+        try:
+            sku, quantity, price, amount = _item(item)
+        except InvalidInput as error:
+            raise InvalidInput(error.what, remedy=error.remedy, field=f"items[{index}].{error.field}") from None
+        items.append({"sku": sku, "quantity": quantity, "price": price})
+        cents += amount
+    if cents > MAX_CENTS:
+        raise InvalidInput("The total is too large.", field="items", remedy=f"The limit is {plain(MAX_NUMBER)}.")
+    return CheckedOrder(customer_id, items, _money(cents), _address(order.shipping_address))
+
+
+def demand(row: Mapping[str, object]) -> Demand:
+    """Read a stated demand from named values. Raises InvalidInput naming the field."""
+    per_day = not_negative(row.get("demand_per_day"), "demand_per_day")
+    if per_day != round_half_up(per_day, DEMAND_DECIMALS):
+        raise InvalidInput(f"{per_day} has more than {DEMAND_DECIMALS} decimals.", field="demand_per_day")
+    trend = str(row.get("trend") or Trend.STABLE).strip().lower()
+    if trend not in set(Trend):
+        raise InvalidInput(f"{trend!r} is not a trend.", field="trend", remedy=f"Give one of {', '.join(Trend)}.")
+    return Demand(name(row.get("product_id"), "product_id"), plain(per_day), trend)
+
+
+def stated(given: Demand) -> Demand:
+    """Check a demand that somebody states; whatever it says of window and source, it is a stated one."""
+    read = demand(
+        {"product_id": given.product_id, "demand_per_day": given.demand_per_day, "trend": given.trend},
+    )
+    return replace(read, source=Source.STATED)
+
+
+def _item(item: OrderItem) -> tuple[str, Decimal, Decimal, int]:
+    try:
+        return (_sku(item.sku), *_line(item.quantity, item.price))
+    except TypeError:  # a value that cannot be remembered cannot be right either; say what is wrong with it
+        sku = name(item.sku, "sku")
+        return sku, positive(item.quantity, "quantity"), not_negative(item.price, "price"), 0
+
+
+@lru_cache(CHECKED_VALUES)
+def _sku(value: str) -> str:
+    return name(value, "sku")
+
+
+@lru_cache(CHECKED_VALUES)
+def _customer(value: str) -> str:
+    return name(value, "customer_id")
+
+
+@lru_cache(CHECKED_VALUES, typed=True)
+def _line(quantity: Decimal, price: Decimal) -> tuple[Decimal, Decimal, int]:
+    """Give quantity and price as plain numbers, and their product in cents, rounded half-up."""
+    many, each = plain(positive(quantity, "quantity")), plain(not_negative(price, "price"))
+    return many, each, (to_scaled(many) * to_scaled(each) + _HALF_CENT) // _CENT
+
+
+@lru_cache(CHECKED_VALUES)
+def _money(cents: int) -> Decimal:
+    return plain(Decimal(cents).scaleb(-AMOUNT_DECIMALS))
+
+
+def _address(value: str | None) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > MAX_ADDRESS or "\0" in value:
+        raise InvalidInput(f"is not a text of at most {MAX_ADDRESS} characters.", field="shipping_address")
+    return value

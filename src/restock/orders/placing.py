@@ -1,0 +1,173 @@
+"""Accepting orders: from what was asked to the rows of one transaction, and the answers.
+
+A single order and a batch take the same path. Everything that can be done before the transaction is done before it, so the
+transaction only inserts; the database joins the transactions of many callers in one commit. The JSON of an order's items is
+made once and stands in its row and in its event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import sha256
+
+import msgspec
+
+from restock.core.errors import InvalidInput, RestockError
+from restock.core.ids import Ids
+from restock.core.quantity import to_scaled
+from restock.engine.database import Transaction
+from restock.engine.database.once import MAX_KEY, Effect, same_request
+from restock.orders import store
+from restock.orders.model import CREATED, CheckedOrder, NewOrder, checked
+from restock.orders.port import Failure, Placement
+
+TOPIC = "orders"
+EVENT = "OrderPlaced"
+
+_json = msgspec.json.Encoder(decimal_format="number").encode
+_placement = msgspec.json.Decoder(Placement).decode
+
+
+@dataclass(slots=True)
+class _Draft:
+    """One order on its way: where its answer goes, what was asked, the identifier drawn for it."""
+
+    place: int
+    key: str
+    order: CheckedOrder
+    items: bytes
+    order_id: str
+
+
+class Placing:
+    """The orders of one request. `unit` may run several times: only a committed run counts."""
+
+    def __init__(self, orders: list[NewOrder], ids: Ids, at: str) -> None:
+        self._ids = ids
+        self._at = at
+        self.answers: list[Placement | None] = [None] * len(orders)
+        self._drafts: list[_Draft] = []
+        for place, order in enumerate(orders):
+            try:
+                self._drafts.append(self._draft(place, order))
+            except InvalidInput as error:
+                self.answers[place] = refused(error)
+
+    def __len__(self) -> int:
+        return len(self._drafts)
+
+    def _draft(self, place: int, order: NewOrder) -> _Draft:
+        key = order.idempotency_key
+        if not isinstance(key, str) or len(key) > MAX_KEY:
+            raise InvalidInput(f"has more than {MAX_KEY} characters.", field="idempotency_key")
+        right = checked(order)
+        try:
+            items = _json(right.items)
+            (right.customer_id + key + (right.shipping_address or "")).encode()
+        except UnicodeEncodeError:
+            raise InvalidInput("The order holds text that is not Unicode.", field="items") from None
+        return _Draft(place, key, right, items, self._ids.short("ORD"))
+
+    async def unit(self, tx: Transaction) -> None:
+        """Write what is new and answer what is known."""
+        new = await self._unknown(tx) if any(draft.key for draft in self._drafts) else self._drafts
+        await store.add(tx, [self._row(draft) for draft in new], [self._event(draft) for draft in new])
+        effects = []
+        for draft in new:
+            answer = Placement(draft.order_id, CREATED, draft.order.total_amount, self._at)
+            self.answers[draft.place] = answer
+            if draft.key:
+                effects.append((draft.key, Effect(_fingerprint(draft), _json(answer).decode())))
+        await store.EFFECTS.store(tx, effects, self._at)
+        for draft in self._drafts:
+            if self.answers[draft.place] is None:  # its key stands twice in this request
+                self._answer_known(draft, dict(effects)[draft.key])
+
+    async def draw_again(self, tx: Transaction) -> None:
+        """Give every draft an identifier that no order has."""
+        while True:
+            drawn = [draft.order_id for draft in self._drafts]
+            known = await store.taken(tx, drawn)
+            doubtful = [d for i, d in enumerate(self._drafts) if d.order_id in known or d.order_id in drawn[:i]]
+            if not doubtful:
+                return
+            for draft in doubtful:
+                draft.order_id = self._ids.short("ORD")
+
+    async def _unknown(self, tx: Transaction) -> list[_Draft]:
+        """Answer the drafts whose key is known; give the others, each key once."""
+        for draft in self._drafts:
+            self.answers[draft.place] = None
+        known = await store.EFFECTS.found(tx, [draft.key for draft in self._drafts if draft.key])
+        new: list[_Draft] = []
+        keys: set[str] = set()
+        for draft in self._drafts:
+            if draft.key in known:
+                self._answer_known(draft, known[draft.key])
+            elif not draft.key or draft.key not in keys:
+                keys.add(draft.key)
+                new.append(draft)
+        return new
+
+    def _answer_known(self, draft: _Draft, effect: Effect) -> None:
+        try:
+            same_request(draft.key, effect, _fingerprint(draft))
+            self.answers[draft.place] = _placement(effect.result)
+        except InvalidInput as error:
+            self.answers[draft.place] = refused(error)
+
+    def _row(self, draft: _Draft) -> dict[str, object]:
+        order = draft.order
+        return {
+            "order_id": draft.order_id,
+            "customer_id": order.customer_id,
+            "items": draft.items.decode(),
+            "total_amount": to_scaled(order.total_amount),
+            "shipping_address": order.shipping_address,
+            "status": CREATED,
+            "created_at": self._at,
+        }
+
+    def _event(self, draft: _Draft) -> dict[str, object]:
+        """Give the outbox row; its value is what `restock.engine.stream.encode` would make, from the items' bytes."""
+        order = draft.order
+        event_id = self._ids.new()
+        data = {
+            "order_id": draft.order_id,
+            "customer_id": order.customer_id,
+            "items": msgspec.Raw(draft.items),
+            "total_amount": order.total_amount,
+            "shipping_address": order.shipping_address,
+            "status": CREATED,
+            "created_at": self._at,
+        }
+        value = _json(
+            {
+                "event_id": event_id,
+                "type": EVENT,
+                "at": self._at,
+                "causation_id": "",
+                "key": order.customer_id,
+                "data": data,
+            }
+        )
+        return {
+            "event_id": event_id,
+            "topic": TOPIC,
+            "key": order.customer_id,
+            "value": value,
+            "headers": "{}",
+            "created_at": self._at,
+        }
+
+
+def refused(error: RestockError) -> Placement:
+    """Give the answer in the place of an order that was not accepted."""
+    failure = Failure(error.code, error.what, error.field, error.remedy, error.status)
+    return Placement("", "refused", Decimal(0), "", failure)
+
+
+def _fingerprint(draft: _Draft) -> str:
+    order = draft.order
+    return sha256(_json([order.customer_id, order.shipping_address, msgspec.Raw(draft.items)])).hexdigest()

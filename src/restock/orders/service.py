@@ -1,0 +1,101 @@
+"""Keeps the promise of the orders port on a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from restock.core.clock import Clock, timestamp
+from restock.core.errors import InvalidInput, Unavailable
+from restock.core.frame import batches
+from restock.core.ids import Ids
+from restock.engine.database import Database, KeyTaken, Transaction
+from restock.orders import demand_store, store
+from restock.orders.model import Demand, stated
+from restock.orders.placing import Placing
+from restock.orders.port import (
+    MAX_ORDERS,
+    DemandFrame,
+    DemandRequest,
+    Order,
+    OrderPage,
+    OrderRequest,
+    OrdersRequest,
+    Placement,
+    Placements,
+    PlaceRequest,
+    PutDemandRequest,
+    Stored,
+)
+from restock.orders.tables import REVISION
+
+MAX_DRAWS = 8
+"""Attempts at identifiers and keys that nobody else takes at the same moment; the second already asks which are free."""
+
+
+def _nobody() -> None:
+    """Stand for somebody who waits for events, where nobody does."""
+
+
+class OrdersService:
+    """The orders context over oms_db."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids, placed: Callable[[], None] = _nobody) -> None:
+        """`placed` is told after orders were accepted: the relay of the outbox wants to know."""
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._placed = placed
+
+    async def place(self, request: PlaceRequest) -> Placements:
+        """Accept each order that is right: durable, with its OrderPlaced event, before the answer."""
+        if len(request.orders) > MAX_ORDERS:
+            raise InvalidInput(
+                f"{len(request.orders)} orders are too many at once.", field="orders", remedy=f"Send {MAX_ORDERS}."
+            )
+        placing = Placing(request.orders, self._ids, timestamp(self._clock.now()))
+        if len(placing):
+            await self._write(placing)
+            self._placed()
+        return Placements(cast("list[Placement]", placing.answers))
+
+    async def _write(self, placing: Placing) -> None:
+        async def again(tx: Transaction) -> None:
+            await placing.draw_again(tx)
+            await placing.unit(tx)
+
+        for attempt in range(MAX_DRAWS):
+            try:
+                return await self._database.write("place_orders", again if attempt else placing.unit)
+            except KeyTaken:
+                continue
+        raise Unavailable("Others keep taking the same order identifiers.", remedy="Try again.")
+
+    async def order(self, request: OrderRequest) -> Order:
+        """Give an order. Raises NotFound."""
+        return await store.order(self._database, request.order_id)
+
+    async def orders(self, request: OrdersRequest) -> OrderPage:
+        """Give a page of orders, newest first."""
+        if not 0 < request.limit <= MAX_ORDERS:
+            raise InvalidInput(f"{request.limit} is not 1 to {MAX_ORDERS}.", field="limit")
+        return await store.page(self._database, request.limit, request.after)
+
+    async def demand(self, request: DemandRequest) -> DemandFrame:
+        """Give the demand of the products for which it is known."""
+        return await demand_store.demand(self._database, request.products)
+
+    async def put_demand(self, request: PutDemandRequest) -> Stored:
+        """Store stated demand; the same again changes nothing."""
+        changed = 0
+        for batch in batches([stated(one) for one in request.demand]):
+
+            async def unit(tx: Transaction, batch: list[Demand] = batch) -> int:
+                return await demand_store.put_demand(tx, batch, timestamp(self._clock.now()))
+
+            changed += await self._database.write("put_demand", unit)
+        return Stored(changed)
+
+    async def revision(self) -> int:
+        """Give a number that grows whenever demand changes."""
+        return await REVISION.read(self._database)
