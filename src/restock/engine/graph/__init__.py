@@ -1,0 +1,36 @@
+"""The graph engine: flows in YAML or JSON, walked by cohorts of runs, each leaving a trace.
+
+`load_flow` reads a file, `Executor` walks it, `CohortRunner` is the door for many callers. The engine knows nothing about
+purchasing: the host registers plural operations by name.
+"""
+
+from restock.engine.graph.cohort import QUEUE_LIMIT, CohortRunner, QueueFull
+from restock.engine.graph.execute import Executor
+from restock.engine.graph.load import load_flow
+from restock.engine.graph.model import COHORT_LIMIT, Flow, FlowError, Node
+from restock.engine.graph.plan import Rulebook
+from restock.engine.graph.policy import BreakerOpen, Call
+from restock.engine.graph.run import Dropped, RunResult, WrongAnswer
+from restock.engine.graph.trace import NodeProfile, NodeSpan, RunTrace, profile
+
+__all__ = [
+    "COHORT_LIMIT",
+    "QUEUE_LIMIT",
+    "BreakerOpen",
+    "Call",
+    "CohortRunner",
+    "Dropped",
+    "Executor",
+    "Flow",
+    "FlowError",
+    "Node",
+    "NodeProfile",
+    "NodeSpan",
+    "QueueFull",
+    "Rulebook",
+    "RunResult",
+    "RunTrace",
+    "WrongAnswer",
+    "load_flow",
+    "profile",
+]

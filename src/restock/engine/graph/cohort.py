@@ -1,0 +1,140 @@
+"""The door of a flow: callers that wait together walk together.
+
+A cohort takes whatever waits, at most `COHORT_LIMIT`; while it walks, the next ones gather. There is no timer: alone, a
+run goes at once; under load cohorts grow by themselves. Results are per item; one bad item fails nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from restock.core.errors import Unavailable
+from restock.engine.graph.execute import Executor, Walk
+from restock.engine.graph.model import COHORT_LIMIT, Flow
+from restock.engine.graph.run import RunResult
+
+QUEUE_LIMIT = 1024
+"""Callers that may wait: four full cohorts. Past this more queueing only adds latency, so the door says so at once."""
+
+NS_PER_S = 1_000_000_000
+
+
+class QueueFull(Unavailable):
+    """Too many callers wait; `retry_after_s` is the time the present queue needs."""
+
+    code = "queue-full"
+
+    def __init__(self, flow: str, waiting: int, retry_after_s: float) -> None:
+        super().__init__(f"{waiting} runs of '{flow}' wait already.", remedy=f"Try again in {retry_after_s:.1f} s.")
+        self.retry_after_s = retry_after_s
+
+
+class _Ticket:
+    __slots__ = ("answer", "inputs", "run")
+
+    def __init__(self, inputs: Mapping[str, object], answer: asyncio.Future[RunResult]) -> None:
+        self.inputs = inputs
+        self.answer = answer
+        self.run: RunResult | None = None
+
+
+class CohortRunner:
+    """Runs one flow for many callers, one cohort in flight. Use it from one event loop; `close` it at the end."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        flow: Flow,
+        *,
+        queue_limit: int = QUEUE_LIMIT,
+        monotonic: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
+        executor.prepare(flow)
+        self._executor = executor
+        self._flow = flow
+        self._limit = queue_limit
+        self._now = monotonic
+        self._waiting: deque[_Ticket] = deque()
+        self._walk: Walk | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self._cohort_s = 0.01
+        self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many callers wait at the door."""
+        return len(self._waiting)
+
+    async def submit(self, inputs: Mapping[str, object]) -> RunResult:
+        """Run the flow for one set of inputs; what failed is in the result's `error`.
+
+        Raises QueueFull when too many wait and Unavailable after `close`. Cancelling the call drops the run: it is not
+        started, or what only it needs is cancelled.
+        """
+        if self._closed:
+            raise Unavailable(f"The flow '{self._flow.name}' is shutting down.", remedy="Try again after the restart.")
+        if len(self._waiting) >= self._limit:
+            cohorts = 1 + len(self._waiting) / COHORT_LIMIT
+            raise QueueFull(self._flow.name, len(self._waiting), max(0.1, cohorts * self._cohort_s))
+        loop = asyncio.get_running_loop()
+        ticket = _Ticket(inputs, loop.create_future())
+        self._waiting.append(ticket)
+        if self._pump is None:
+            self._pump = loop.create_task(self._serve())
+        try:
+            return await ticket.answer
+        except asyncio.CancelledError:
+            self._leave(ticket)
+            raise
+
+    async def close(self) -> None:
+        """Take nobody in any more and wait until everybody inside has an answer."""
+        self._closed = True
+        if self._pump is not None:
+            await asyncio.wait([self._pump])
+
+    def _leave(self, ticket: _Ticket) -> None:
+        if ticket.run is None:
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
+        elif self._walk is not None:
+            self._walk.drop(ticket.run)
+
+    async def _serve(self) -> None:
+        """Walk cohort after cohort until nobody waits."""
+        try:
+            while self._waiting:
+                cohort = [self._waiting.popleft() for _ in range(min(len(self._waiting), COHORT_LIMIT))]
+                await self._walk_together([ticket for ticket in cohort if not ticket.answer.done()])
+        finally:
+            self._pump = None
+            for ticket in self._waiting if self._closed else ():
+                ticket.answer.cancel()
+
+    async def _walk_together(self, cohort: list[_Ticket]) -> None:
+        start = self._now()
+        try:
+            walk = self._walk = self._executor.begin(self._flow, [ticket.inputs for ticket in cohort])
+            for ticket, run in zip(cohort, walk.runs, strict=True):
+                ticket.run = run
+            await walk.go()
+        except BaseException as error:
+            for ticket in cohort:
+                if not ticket.answer.done():
+                    ticket.answer.set_exception(_told(error))
+            if not isinstance(error, Exception):
+                raise
+            return
+        finally:
+            self._walk = None
+        self._cohort_s += ((self._now() - start) / NS_PER_S - self._cohort_s) / 8
+        for ticket in cohort:
+            if ticket.run is not None and not ticket.answer.done():
+                ticket.answer.set_result(ticket.run)
+
+
+def _told(error: BaseException) -> Exception:
+    return error if isinstance(error, Exception) else Unavailable("The run was stopped.", remedy="Try again.")

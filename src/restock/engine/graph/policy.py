@@ -1,0 +1,296 @@
+"""What protects a node: time limit, retry with jittered back-off, circuit breaker, fallback, cache.
+
+A `Governor` stands between the walk and one operation. It works per item: of a cohort's items only the failed ones are
+called again, the others keep their answers. When the first call answers at once and well, nothing is ever scheduled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from random import Random
+
+from restock.core.errors import DeadlinePassed, Unavailable
+from restock.engine.graph.model import BreakerRule, CacheRule, Policy, Retry
+from restock.engine.graph.reference import Getter, getter
+from restock.engine.graph.run import Outcome, error_of, listed
+
+CACHED_ENTRIES = 10_000
+"""Answers kept by one executor; at 1 KB each 10 MB. The least recently used goes first."""
+
+NS_PER_S = 1_000_000_000
+
+Call = Callable[[Sequence[Mapping[str, object]]], object]
+"""One result per item, now or awaited."""
+
+
+class BreakerOpen(Unavailable):
+    """The operation failed too often and rests; nothing was called. `retry_after_s` says when to try again."""
+
+    code = "breaker-open"
+
+    def __init__(self, name: str, retry_after_s: float) -> None:
+        super().__init__(f"'{name}' rests after repeated failures.", remedy=f"Try again in {retry_after_s:.1f} s.")
+        self.retry_after_s = retry_after_s
+
+
+class Breaker:
+    """Closed: calls pass. Open: refused until `reset_s` are over. Half open: one call probes, its result decides."""
+
+    def __init__(self, name: str, rule: BreakerRule, monotonic: Callable[[], int]) -> None:
+        self._name = name
+        self._rule = rule
+        self._now = monotonic
+        self._failures = 0
+        self._opened = -1
+        self._probing = False
+
+    @property
+    def state(self) -> str:
+        """`closed`, `open` or `half-open`."""
+        if self._opened < 0:
+            return "closed"
+        return "open" if self._rest_ns() > 0 else "half-open"
+
+    def _rest_ns(self) -> int:
+        return self._opened + int(self._rule.reset_s * NS_PER_S) - self._now()
+
+    def enter(self) -> None:
+        """Ask to call. Raises BreakerOpen when the operation rests or another call is probing."""
+        if self._opened < 0:
+            return
+        rest = self._rest_ns()
+        if rest > 0 or self._probing:
+            raise BreakerOpen(self._name, max(rest, 0) / NS_PER_S)
+        self._probing = True
+
+    def leave(self, ok: bool) -> None:
+        """Report a finished call."""
+        self._probing = False
+        if ok:
+            self._failures, self._opened = 0, -1
+            return
+        self._failures += 1
+        if self._opened >= 0 or self._failures >= self._rule.failures:
+            self._opened = self._now()
+
+    def abandon(self) -> None:
+        """Report a call that was cancelled: it says nothing about the operation."""
+        self._probing = False
+
+
+class Cache:
+    """Answers by operation and inputs, each with its time to live, bounded by use."""
+
+    def __init__(self, monotonic: Callable[[], int], limit: int = CACHED_ENTRIES) -> None:
+        self._now = monotonic
+        self._limit = limit
+        self._entries: OrderedDict[object, tuple[int, object]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: object) -> tuple[object] | None:
+        """Give the answer in a one-element tuple, or None when there is none that still lives."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        if entry[0] <= self._now():
+            del self._entries[key]
+            return None
+        self._entries.move_to_end(key)
+        return (entry[1],)
+
+    def put(self, key: object, value: object, ttl_s: float) -> None:
+        """Keep an answer for `ttl_s` seconds."""
+        self._entries[key] = (self._now() + int(ttl_s * NS_PER_S), value)
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._limit:
+            self._entries.popitem(last=False)
+
+
+def frozen(value: object) -> object:
+    """Give a hashable stand-in that is equal exactly when the values are equal and of like kind."""
+    if isinstance(value, Mapping):
+        return ("map", tuple(sorted((str(name), frozen(member)) for name, member in value.items())))
+    if isinstance(value, list | tuple):
+        return ("list", tuple(frozen(member) for member in value))
+    if isinstance(value, bool) or value is None:
+        return ("word", str(value))
+    if isinstance(value, int | Decimal | float):
+        return ("number", value)
+    return (type(value).__name__, value) if isinstance(value, str | bytes) else ("text", repr(value))
+
+
+def is_listed(error: Exception, names: Sequence[str]) -> bool:
+    """Whether an error is of a named kind, or of a kind derived from it."""
+    return any(kind.__name__ in names for kind in type(error).__mro__)
+
+
+def pause_s(retry: Retry, failed_attempts: int, random: Random) -> float:
+    """Give the seconds to wait after so many failed attempts: exponential, capped, then shortened by the jitter."""
+    full = min(retry.delay_s * retry.factor ** (failed_attempts - 1), retry.max_delay_s)
+    return full * (1 - retry.jitter * random.random())
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What governors of one executor share."""
+
+    monotonic: Callable[[], int]
+    sleep: Callable[[float], Awaitable[object]]
+    random: Random
+    cache: Cache
+    breakers: dict[tuple[str, BreakerRule], Breaker]
+
+    def breaker(self, name: str, rule: BreakerRule) -> Breaker:
+        """Give the breaker of an operation: one for all flows that protect it alike."""
+        return self.breakers.setdefault((name, rule), Breaker(name, rule, self.monotonic))
+
+
+class _Job:
+    __slots__ = ("attempts", "contexts", "items", "keys", "pending", "results", "twins")
+
+    def __init__(self, items: Sequence[Mapping[str, object]], contexts: Sequence[Mapping[str, object]]) -> None:
+        self.items = items
+        self.contexts = contexts
+        self.pending = list(range(len(items)))
+        self.results: list[object] = [None] * len(items)
+        self.attempts = [0] * len(items)
+        self.keys: list[object] = []
+        self.twins: dict[int, int] = {}
+
+
+class Governor:
+    """Applies one node's policy to its calls."""
+
+    def __init__(self, name: str, policy: Policy, call: Call, tools: Tools) -> None:
+        self._name = name
+        self._policy = policy
+        self._call = call
+        self._tools = tools
+        self._breaker = tools.breaker(name, policy.breaker) if policy.breaker else None
+        self._fallback: Getter | None = None if policy.fallback is None else getter(policy.fallback)
+
+    def begin(
+        self, items: Sequence[Mapping[str, object]], contexts: Sequence[Mapping[str, object]]
+    ) -> list[object] | Coroutine[object, object, list[object]]:
+        """Call the operation for the items; gives the results at once when they are there, else a coroutine of them."""
+        job = _Job(items, contexts)
+        if self._policy.cache:
+            self._look_up(job, self._policy.cache)
+        if not job.pending:
+            return self._close(job)
+        answer = self._ask(job)
+        if isinstance(answer, Awaitable) or self._absorb(job, answer):
+            return self._go_on(job, answer)
+        return self._close(job)
+
+    async def _go_on(self, job: _Job, answer: object) -> list[object]:
+        again = True
+        if isinstance(answer, Awaitable):
+            again = self._absorb(job, await self._in_time(answer, job))
+        retry = self._policy.retry
+        while again and retry is not None:
+            await self._tools.sleep(pause_s(retry, max(job.attempts[i] for i in job.pending), self._tools.random))
+            answer = self._ask(job)
+            if isinstance(answer, Awaitable):
+                answer = await self._in_time(answer, job)
+            again = self._absorb(job, answer)
+        return self._close(job)
+
+    def _ask(self, job: _Job) -> object:
+        try:
+            if self._breaker:
+                self._breaker.enter()
+            return self._call([job.items[index] for index in job.pending])
+        except Exception as error:
+            return [error] * len(job.pending)
+
+    async def _in_time(self, answer: Awaitable[object], job: _Job) -> object:
+        limit = self._policy.timeout_s
+        try:
+            async with asyncio.timeout(limit) as scope:
+                return await answer
+        except asyncio.CancelledError:
+            if self._breaker:
+                self._breaker.abandon()
+            raise
+        except Exception as error:
+            if isinstance(error, TimeoutError) and scope.expired():
+                late = DeadlinePassed(f"'{self._name}' did not answer in {limit:g} s.", remedy="Try again later.")
+                return [late] * len(job.pending)
+            return [error] * len(job.pending)
+
+    def _absorb(self, job: _Job, answer: object) -> bool:
+        """Take in the answer for the pending items; say whether any of them is to be tried again."""
+        retry = self._policy.retry
+        results = listed(answer, len(job.pending), self._name)
+        errors = [error_of(result) for result in results]
+        if self._breaker and not isinstance(errors[0], BreakerOpen):
+            self._breaker.leave(any(error is None or not _is_transient(error) for error in errors))
+        again: list[int] = []
+        for index, result, error in zip(job.pending, results, errors, strict=True):
+            refused = isinstance(error, BreakerOpen)
+            job.attempts[index] += 0 if refused else 1
+            job.results[index] = result
+            if error and retry and not refused and job.attempts[index] < retry.attempts and is_listed(error, retry.on):
+                again.append(index)
+        job.pending = again
+        return bool(again)
+
+    def _look_up(self, job: _Job, rule: CacheRule) -> None:
+        """Answer what the cache knows, and ask only once for items that are alike."""
+        firsts: dict[object, int] = {}
+        missing: list[int] = []
+        for index, item in enumerate(job.items):
+            wanted = item if not rule.key else {name: item.get(name) for name in rule.key}
+            key = (self._name, frozen(wanted))
+            job.keys.append(key)
+            found = self._tools.cache.get(key)
+            if found:
+                job.results[index] = Outcome(found[0], status="cached", attempts=0)
+            elif key in firsts:
+                job.twins[index] = firsts[key]
+            else:
+                firsts[key] = index
+                missing.append(index)
+        job.pending = missing
+
+    def _close(self, job: _Job) -> list[object]:
+        rule = self._policy.cache
+        for index, result in enumerate(job.results):
+            error = error_of(result)
+            if index in job.twins or (job.attempts[index] == 0 and error is None):
+                continue
+            if error is None and rule:
+                self._tools.cache.put(job.keys[index], _value(result), rule.ttl_s)
+            job.results[index] = self._told(result, error, job, index)
+        for index, first in job.twins.items():
+            job.results[index] = job.results[first]
+        return job.results
+
+    def _told(self, result: object, error: Exception | None, job: _Job, index: int) -> object:
+        """Give the result with attempts and fallback told, or as it is when there is nothing to tell."""
+        attempts = job.attempts[index]
+        children = result.children if isinstance(result, Outcome) else ()
+        if error is None:
+            return result if attempts == 1 else Outcome(_value(result), attempts=attempts, children=children)
+        if self._fallback is None:
+            return Outcome(None, error, attempts=attempts, status="failed", children=children)
+        try:
+            value = self._fallback(job.contexts[index])
+        except Exception as second:
+            return Outcome(None, second, attempts=attempts, status="failed", children=children)
+        return Outcome(value, None, attempts=attempts, status="fallback", children=children).because(error)
+
+
+def _value(result: object) -> object:
+    return result.value if isinstance(result, Outcome) else result
+
+
+def _is_transient(error: Exception) -> bool:
+    return is_listed(error, ("Unavailable", "TimeoutError", "OSError"))

@@ -1,0 +1,99 @@
+"""Dotted paths into a run's context, compiled once to functions that the hot walk calls.
+
+A name whose node was skipped gives None, and so does every path through None; a field that an answer does not have is
+an InvalidInput which names the fields it has.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+
+from restock.core.errors import InvalidInput
+from restock.engine.graph.model import Literal, Reference, Value
+
+Getter = Callable[[Mapping[str, object]], object]
+
+PATH = re.compile(r"[A-Za-z_][\w-]*(\.[\w-]+)*")
+"""A reference: names of letters, digits, _ and -, joined by dots; the first does not begin with a digit."""
+
+_PLAIN = (str, bytes, int, float, bool)
+
+
+def nearest(name: str, known: object) -> str:
+    """Say which known name was probably meant, as a sentence with a leading space, or nothing."""
+    names = [str(each) for each in known] if isinstance(known, Sequence | Mapping | set | frozenset) else []
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"Did you mean '{close[0]}'?" if close else (f"Known: {', '.join(sorted(names)[:12])}." if names else "")
+
+
+def parse_reference(text: str) -> Reference | None:
+    """Read a dotted path; None when the text is not one."""
+    return Reference(tuple(text.split("."))) if PATH.fullmatch(text) else None
+
+
+def _step(value: object, name: str, whole: Reference) -> object:
+    if isinstance(value, Mapping):
+        if name in value:
+            return value[name]
+        raise InvalidInput(f"'{whole}' names '{name}', which the answer lacks.", remedy=nearest(name, value))
+    if isinstance(value, list | tuple) and name.isdigit():
+        if int(name) < len(value):
+            return value[int(name)]
+        raise InvalidInput(f"'{whole}' asks for item {name} of {len(value)}.", remedy="Items count from 0.")
+    if not name.startswith("_") and not isinstance(value, _PLAIN):
+        found: object = getattr(value, name, whole)
+        if found is not whole and not callable(found):
+            return found
+    raise InvalidInput(f"'{whole}' names '{name}', which the answer ({type(value).__name__}) lacks.")
+
+
+def follow(reference: Reference, context: Mapping[str, object]) -> object:
+    """Give the value at the path; None when its node was skipped. Raises InvalidInput for a field that is not there."""
+    value = context.get(reference.path[0])
+    for name in reference.path[1:]:
+        if value is None:
+            return None
+        value = _step(value, name, reference)
+    return value
+
+
+def getter(value: Value) -> Getter:
+    """Compile a value to a function of the context."""
+    if isinstance(value, Literal):
+        constant = value.value
+        return lambda _: constant
+    first = value.path[0]
+    if len(value.path) == 1:
+        return lambda context: context.get(first)
+    if len(value.path) > 2:
+        return lambda context: follow(value, context)
+    last = value.path[1]
+
+    def field_of(context: Mapping[str, object]) -> object:
+        owner = context.get(first)
+        if type(owner) is dict and last in owner:
+            return owner[last]
+        return follow(value, context)
+
+    return field_of
+
+
+def builder(inputs: Sequence[tuple[str, Value]], spread: bool) -> Callable[[Mapping[str, object]], dict[str, object]]:
+    """Compile a node's inputs to a function that makes its dict from the context."""
+    pairs = [(name, getter(value)) for name, value in inputs]
+
+    def spread_out(context: Mapping[str, object]) -> dict[str, object]:
+        given = context["input"]
+        made: dict[str, object] = dict(given) if isinstance(given, Mapping) else {}
+        for name, get in pairs:
+            made[name] = get(context)
+        return made
+
+    if spread:
+        return spread_out
+    if len(pairs) == 1:
+        only, get_only = pairs[0]
+        return lambda context: {only: get_only(context)}
+    return lambda context: {name: get(context) for name, get in pairs}

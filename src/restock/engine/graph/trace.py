@@ -1,0 +1,226 @@
+"""What a run leaves behind: one span per node, and what the spans of many runs add up to.
+
+A trace is built when it is read; until then a run only points at the timings of its cohort. Times are milliseconds from
+the start of the walk. Nothing here changes what a run does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from restock.core.clock import timestamp
+from restock.core.errors import RestockError
+from restock.engine.graph.model import Conditional, Loop, Node, OperationCall, RulebookCall, Subgraph
+from restock.engine.graph.reference import builder, follow
+from restock.engine.graph.run import CohortRecord, Outcome, RunResult
+
+NS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpan:
+    """What one node did in one run.
+
+    `status` is ok, failed, skipped, cancelled, fallback or cached. `started_ms` and `ended_ms` count from the start of
+    the walk and are None when the node did not start. `attempts` counts calls (0 when cached or not called). `error` is
+    set for failed nodes and for the failure that a fallback covers. `children` are the nodes a control node ran.
+    """
+
+    node: str
+    kind: str
+    started_ms: float | None
+    ended_ms: float | None
+    attempts: int
+    status: str
+    error: str
+    inputs: Mapping[str, object]
+    outputs: object
+    children: tuple[NodeSpan, ...] = ()
+
+    @property
+    def took_ms(self) -> float:
+        """Milliseconds from start to end; 0 when it did not start."""
+        return 0.0 if self.started_ms is None or self.ended_ms is None else self.ended_ms - self.started_ms
+
+    def as_dict(self) -> dict[str, object]:
+        """Give the span as plain values, as it is stored and sent."""
+        return {
+            "node": self.node,
+            "kind": self.kind,
+            "started_ms": self.started_ms,
+            "ended_ms": self.ended_ms,
+            "attempts": self.attempts,
+            "status": self.status,
+            "error": self.error,
+            "inputs": dict(self.inputs),
+            "outputs": self.outputs,
+            "children": [child.as_dict() for child in self.children],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunTrace:
+    """What each node of one run did, in the order of starting; `cohort` runs walked together and share the timings."""
+
+    flow: str
+    began_at: datetime
+    cohort: int
+    error: str
+    spans: tuple[NodeSpan, ...]
+
+    @property
+    def took_ms(self) -> float:
+        """Milliseconds from the start of the walk to the end of its last node."""
+        return max((span.ended_ms for span in self.spans if span.ended_ms is not None), default=0.0)
+
+    def span(self, node: str) -> NodeSpan:
+        """Give the span of a node. Raises KeyError when the flow has no such node."""
+        for span in self.spans:
+            if span.node == node:
+                return span
+        raise KeyError(node)
+
+    def as_dict(self) -> dict[str, object]:
+        """Give the trace as plain values, as it is stored and sent."""
+        return {
+            "flow": self.flow,
+            "began_at": timestamp(self.began_at),
+            "cohort": self.cohort,
+            "took_ms": self.took_ms,
+            "error": self.error,
+            "spans": [span.as_dict() for span in self.spans],
+        }
+
+
+def _explained(error: Exception | None) -> str:
+    if error is None:
+        return ""
+    return str(error) if isinstance(error, RestockError) else f"{type(error).__name__}: {error}"
+
+
+def _shown_inputs(node: Node, run: RunResult) -> dict[str, object]:
+    """Build the inputs again: a context never loses or changes what a node has read."""
+    try:
+        if isinstance(node.work, OperationCall | RulebookCall | Subgraph):
+            return builder(node.inputs, node.spread)(run.context)
+        conditional = isinstance(node.work, Conditional | Loop) and node.work.condition
+        names = conditional.names if conditional else ()
+        shown = {str(name): follow(name, run.context) for name in names if not name.path[0].startswith("_loop")}
+        if isinstance(node.work, Loop) and node.work.over is not None:
+            shown[str(node.work.over)] = follow(node.work.over, run.context)
+    except (RestockError, KeyError):
+        return {}
+    return shown
+
+
+def _status(node: Node, run: RunResult) -> tuple[str, Outcome | None]:
+    outcome = run.notes.get(node.id) if run.notes else None
+    if outcome is not None:
+        return outcome.status, outcome
+    if run.skipped and node.id in run.skipped:
+        return "skipped", None
+    if node.id == run.failed_node:
+        return "failed", None
+    return ("ok" if node.id in run.context else "cancelled"), None
+
+
+def _times(status: str, index: int, run: RunResult, record: CohortRecord) -> tuple[int, int]:
+    """Give start and end for this run: a cancelled node ended for it when the run failed."""
+    started, ended = record.started[index], record.ended[index]
+    if status == "skipped" or started < 0:
+        return -1, -1
+    if status != "cancelled":
+        return started, ended
+    failed = list(record.flow.nodes).index(run.failed_node) if run.failed_node in record.flow.nodes else -1
+    end = record.ended[failed] if failed >= 0 else ended
+    return (-1, -1) if failed < 0 or started >= end else (started, min(ended, end))
+
+
+def _span(index: int, node: Node, run: RunResult, record: CohortRecord, base: int, prefix: str) -> NodeSpan:
+    status, outcome = _status(node, run)
+    started, ended = _times(status, index, run, record)
+    begun = started >= 0
+    error = outcome.cause if outcome else run.error if status == "failed" else None
+    children: list[NodeSpan] = []
+    for label, child in outcome.children if outcome else ():
+        children += spans_of(child, base, f"{prefix}{node.id}{label if label.startswith('[') else '.' + label}")
+    return NodeSpan(
+        node=prefix + node.id,
+        kind=node.kind,
+        started_ms=(started - base) / NS_PER_MS if begun else None,
+        ended_ms=(ended - base) / NS_PER_MS if begun and ended >= 0 else None,
+        attempts=outcome.attempts if outcome else int(begun),
+        status=status,
+        error=_explained(error),
+        inputs=_shown_inputs(node, run) if begun else {},
+        outputs=run.context.get(node.id) if status in ("ok", "cached", "fallback") else None,
+        children=tuple(children),
+    )
+
+
+def spans_of(run: RunResult, base: int, prefix: str = "") -> list[NodeSpan]:
+    """Give a run's spans in order of starting; those that never started come last, in the order of the flow."""
+    record = run.record
+    if record is None:
+        return []
+    spans = [_span(index, node, run, record, base, prefix) for index, node in enumerate(record.flow.nodes.values())]
+    spans.sort(key=lambda span: float("inf") if span.started_ms is None else span.started_ms)
+    return spans
+
+
+def trace_of(run: RunResult) -> RunTrace:
+    """Build the trace of a run that has ended."""
+    record = run.record
+    if record is None:
+        raise ValueError("This run was never walked, so it has no trace.")
+    return RunTrace(
+        flow=record.flow.name,
+        began_at=record.began_at,
+        cohort=record.size,
+        error=_explained(run.error),
+        spans=tuple(spans_of(run, record.base)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NodeProfile:
+    """What a node cost over many runs. Times in milliseconds; `share` is its part of all nodes' time, 0 to 1."""
+
+    node: str
+    kind: str
+    count: int
+    failed: int
+    p50_ms: float
+    p95_ms: float
+    total_ms: float
+    share: float
+
+
+def percentile(ordered: Sequence[float], part: float) -> float:
+    """Give the value below which `part` of the ordered values lie (nearest rank); 0 for none."""
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else 0.0
+
+
+def profile(traces: Iterable[RunTrace]) -> list[NodeProfile]:
+    """Add up traces per node, the most expensive first. Nodes inside loops count together, whatever the iteration.
+
+    Parallel nodes each count in full, so the shares say where work is, not what the flow waits for.
+    """
+    times: dict[tuple[str, str], list[float]] = {}
+    failures: dict[tuple[str, str], int] = {}
+    for trace in traces:
+        for span in trace.spans:
+            if span.started_ms is not None:
+                key = (span.node, span.kind)
+                times.setdefault(key, []).append(span.took_ms)
+                failures[key] = failures.get(key, 0) + (span.status == "failed")
+    whole = sum(sum(each) for each in times.values()) or 1.0
+    found: list[NodeProfile] = []
+    for (node, kind), each in times.items():
+        each.sort()
+        spent = sum(each)
+        p50, p95 = percentile(each, 0.5), percentile(each, 0.95)
+        found.append(NodeProfile(node, kind, len(each), failures[node, kind], p50, p95, spent, spent / whole))
+    return sorted(found, key=lambda row: (-row.total_ms, row.node))
