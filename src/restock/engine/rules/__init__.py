@@ -1,0 +1,32 @@
+"""The rule language: GRL text to a typed program, decided by engines that agree, explained and refused with places.
+
+    text -> lexer -> parser -> declarations, names, infer -> typed -> ranges -> Program (ir)
+    Program -> stratify -> row -> fast     one generated pass over scaled integers
+    Program -> reference -> explain        forward chaining over Decimal, the oracle
+
+Callers need `Rulebook`; everything else is what it answers with.
+"""
+
+from restock.engine.rules.errors import RuleError
+from restock.engine.rules.evaluator import ENGINES, Decision
+from restock.engine.rules.explain import Explanation, FiredRule, NotFiredRule, Threshold
+from restock.engine.rules.ir import Field, Program, Value
+from restock.engine.rules.row import RowProgram
+from restock.engine.rules.rulebook import Rulebook, RuleSummary, check
+
+__all__ = [
+    "ENGINES",
+    "Decision",
+    "Explanation",
+    "Field",
+    "FiredRule",
+    "NotFiredRule",
+    "Program",
+    "RowProgram",
+    "RuleError",
+    "RuleSummary",
+    "Rulebook",
+    "Threshold",
+    "Value",
+    "check",
+]

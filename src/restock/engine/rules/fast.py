@@ -1,0 +1,103 @@
+"""The quick way from facts to outputs around a row function: generated code for ordinary int and Decimal facts.
+
+Anything unusual (a text, a missing or computed input, a value out of range) raises `NotOrdinary`, and the caller goes
+the careful way through `facts.FactReader`, which answers or explains. So this code needs no messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Final, cast
+
+from restock.engine.rules.arithmetic import EXACT
+from restock.engine.rules.facts import Facts, scaled
+from restock.engine.rules.ir import Field, Value
+from restock.engine.rules.limits import MAX_TEXT
+from restock.engine.rules.row import RowProgram, RowValue
+
+
+class NotOrdinary(Exception):
+    """These facts need the careful way."""
+
+
+Read = Callable[[Facts], tuple[tuple[RowValue, ...], dict[str, Value]]]
+Finish = Callable[[tuple[RowValue, ...]], dict[str, Value]]
+
+_ZERO: Final = Decimal(0)
+
+
+def compile_reader(inputs: tuple[Field, ...]) -> Read:
+    """Make the function from facts to (arguments of the row function, the facts as used).
+
+    It raises NotOrdinary, or an ArithmeticError or ValueError for numbers such as NaN.
+    """
+    space: dict[str, object] = {"NotOrdinary": NotOrdinary, "Decimal": Decimal, "scaleb": EXACT.scaleb}
+    lines = ["def read(facts):", "    get = facts.get"]
+    for at, one in enumerate(inputs):
+        lines += [f"    {line}" for line in _read_one(at, one, space)]
+    arguments = "".join(f"n{at}, " for at in range(len(inputs)))
+    used = ", ".join(f"{one.name!r}: v{at}" for at, one in enumerate(inputs))
+    lines.append(f"    return ({arguments}), {{{used}}}")
+    exec(compile("\n".join(lines), "<facts>", "exec"), space)  # noqa: S102 - names are quoted by repr
+    return cast(Read, space["read"])
+
+
+def _read_one(at: int, one: Field, space: dict[str, object]) -> list[str]:
+    lines = [f"v{at} = get({one.name!r})", f"t = type(v{at})"]
+    if one.kind == "number":
+        space |= {f"low{at}": one.low, f"high{at}": one.high}
+        power = 10**one.decimals
+        lines += [
+            "if t is int:",
+            f"    if not {_floor(one.low)} <= v{at} <= {_floor(one.high)}: raise NotOrdinary",
+            f"    n{at} = v{at} * {power}",
+            f"    v{at} = Decimal(v{at})",
+            "elif t is Decimal:",
+            f"    if not low{at} <= v{at} <= high{at}: raise NotOrdinary",
+            f"    s = scaleb(v{at}, {one.decimals})",
+            f"    n{at} = int(s)",
+            f"    if n{at} != s: raise NotOrdinary",
+        ]
+    elif one.kind == "bool":
+        lines += ["if t is bool:", f"    n{at} = v{at}"]
+    else:
+        allowed = f" and v{at} in {one.values!r}" if one.values else ""
+        lines += [f"if t is str and len(v{at}) <= {MAX_TEXT}{allowed}:", f"    n{at} = v{at}"]
+    if one.default is not None:
+        space[f"default{at}"] = one.default
+        lines += [f"elif v{at} is None:", f"    v{at} = default{at}", f"    n{at} = {scaled(one, one.default)!r}"]
+    return [*lines, "else: raise NotOrdinary"]
+
+
+def _floor(bound: Decimal | None) -> int:
+    """Give a bound for ints; a fractional bound is rounded down, so that at most the careful way is taken too often."""
+    assert bound is not None, "every input number has a range"
+    return int(bound.to_integral_value(rounding="ROUND_FLOOR", context=EXACT)) if bound > 0 else -int(-bound)
+
+
+def compile_finish(row: RowProgram) -> Finish:
+    """Make the function from the row function's results to outputs by name; numbers are plain decimals."""
+    space: dict[str, object] = {"ZERO": _ZERO}
+    items: list[str] = []
+    for at, one in enumerate(row.outputs):
+        if one.kind == "number":
+            space[f"out{one.decimals}"] = _plain_decimal(one.decimals)
+            items.append(f"{one.name!r}: out{one.decimals}(r{at}) if r{at} else ZERO")
+        else:
+            items.append(f"{one.name!r}: r{at}")
+    names = "".join(f"r{at}, " for at in range(len(row.outputs)))
+    code = f"def finish(results):\n    {names}mask = results\n    return {{{', '.join(items)}}}\n"
+    exec(compile(code, "<outputs>", "exec"), space)  # noqa: S102 - names are quoted by repr
+    return cast(Finish, space["finish"])
+
+
+def _plain_decimal(decimals: int) -> Callable[[int], Decimal]:
+    power = 10**decimals
+    scaleb, normalize = EXACT.scaleb, EXACT.normalize
+
+    def plain_decimal(number: int) -> Decimal:
+        whole, rest = divmod(number, power)
+        return normalize(scaleb(Decimal(number), -decimals)) if rest else Decimal(whole)
+
+    return plain_decimal

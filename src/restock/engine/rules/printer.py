@@ -1,0 +1,149 @@
+"""The canonical text of a rulebook: parsing what this prints gives an equal tree.
+
+Only needed parentheses, one action a line, declarations first. Used to show, to store and to compare rulebooks.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Final
+
+from restock.core.quantity import plain
+from restock.engine.rules.parser_expressions import RESERVED
+from restock.engine.rules.syntax import (
+    MAIN,
+    Action,
+    Assignment,
+    Attribute,
+    Binary,
+    Call,
+    Declaration,
+    EnumDeclaration,
+    Expression,
+    FieldDeclaration,
+    Items,
+    Literal,
+    Name,
+    Rule,
+    RulebookSyntax,
+    TypeName,
+    Unary,
+)
+
+_BINDING: Final = {"||": 1, "&&": 2, "+": 5, "-": 5, "*": 6, "/": 6, "%": 6}
+_NOT, _COMPARISON, _SIGN, _PART = 3, 4, 7, 8
+_SIMPLE_NAME = re.compile(r"[^\W\d]\w*\Z")
+_ESCAPED: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
+
+
+def print_rulebook(syntax: RulebookSyntax) -> str:
+    """Write a whole rulebook."""
+    blocks = ["\n".join(print_declaration(one) for one in syntax.declarations)] if syntax.declarations else []
+    module = MAIN
+    for rule in syntax.rules:
+        if rule.module != module:
+            module = rule.module
+            blocks.append(f";; MODULE: {module}")
+        blocks.append(print_rule(rule))
+    return "\n\n".join(blocks) + "\n"
+
+
+def print_rule(rule: Rule) -> str:
+    """Write one rule."""
+    simple = _SIMPLE_NAME.match(rule.name) and rule.name not in RESERVED
+    head = ["rule", rule.name if simple else quoted(rule.name)]
+    if rule.description:
+        head.append(quoted(rule.description))
+    if rule.salience:
+        head.append(f"salience {rule.salience}")
+    if rule.no_loop:
+        head.append("no-loop")
+    head += [_attribute(attribute) for attribute in rule.attributes]
+    actions = "".join(f"        {_action(action)}\n" for action in rule.actions)
+    return f"{' '.join(head)} {{\n    when\n        {print_expression(rule.condition)}\n    then\n{actions}}}"
+
+
+def print_declaration(declaration: Declaration) -> str:
+    """Write one declaration."""
+    if isinstance(declaration, FieldDeclaration):
+        return _field(declaration)
+    if isinstance(declaration, EnumDeclaration):
+        return f"enum {declaration.name} {{ {', '.join(quoted(value) for value in declaration.values)} }}"
+    sentence = f" {quoted(declaration.text)}:" if declaration.word == "invariant" else ""
+    return f"{declaration.word}{sentence} {print_expression(declaration.condition)};"
+
+
+def print_expression(node: Expression) -> str:
+    """Write an expression with the parentheses it needs."""
+    return _expression(node)[0]
+
+
+def print_value(value: Decimal | bool | str) -> str:
+    """Write a value as the language writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return quoted(value) if isinstance(value, str) else str(plain(value))
+
+
+def quoted(text: str) -> str:
+    """Write a text in quotes."""
+    return '"' + "".join(_ESCAPED.get(character, character) for character in text) + '"'
+
+
+def _field(declaration: FieldDeclaration) -> str:
+    parts = [f"{declaration.role} {declaration.name}"]
+    if declaration.type is not None:
+        parts[0] += f": {_type(declaration.type)}"
+    if declaration.low is not None and declaration.high is not None:
+        parts.append(f"in {plain(declaration.low)}..{plain(declaration.high)}")
+    if declaration.default is not None:
+        parts.append(f"default {print_expression(declaration.default)}")
+    return " ".join(parts) + ";"
+
+
+def _type(written: TypeName) -> str:
+    return written.name if written.digits is None else f"{written.name}({written.digits},{written.decimals})"
+
+
+def _attribute(attribute: Attribute) -> str:
+    value = attribute.value
+    return f"{attribute.name} {quoted(value) if isinstance(value, str) else print_value(value)}"
+
+
+def _action(action: Action) -> str:
+    if isinstance(action, Assignment):
+        return f"{action.target} = {print_expression(action.value)};"
+    return f"Log({', '.join(print_expression(argument) for argument in action.arguments)});"
+
+
+def _expression(node: Expression) -> tuple[str, int]:
+    match node:
+        case Literal():
+            return print_value(node.value), _PART
+        case Name():
+            return node.name, _PART
+        case Call():
+            return f"{node.function}({', '.join(print_expression(argument) for argument in node.arguments)})", _PART
+        case Items():
+            return f"[{', '.join(print_expression(item) for item in node.items)}]", _PART
+        case Unary(operator="!"):
+            return f"!{_at_least(node.operand, _COMPARISON, whole=True)}", _NOT
+        case Unary():
+            return f"-{_at_least(node.operand, _SIGN)}", _SIGN
+        case Binary():
+            return _binary(node)
+
+
+def _binary(node: Binary) -> tuple[str, int]:
+    binding = _BINDING.get(node.operator, _COMPARISON)
+    chains = binding != _COMPARISON
+    left = _at_least(node.left, binding if chains else binding + 1)
+    return f"{left} {node.operator} {_at_least(node.right, binding + 1)}", binding
+
+
+def _at_least(node: Expression, binding: int, *, whole: bool = False) -> str:
+    """Write a part, in parentheses when it binds looser than its place needs; `whole` wraps comparisons too."""
+    text, own = _expression(node)
+    wrapped = own < binding or (whole and own < _PART)
+    return f"({text})" if wrapped else text

@@ -1,0 +1,217 @@
+"""The reference engine: an obvious interpreter over `Decimal`. The oracle of all other engines, and what explains.
+
+Forward chaining as published: cycles through all rules in firing order; a rule whose condition holds fires at once and
+later rules see the new values; it ends when a cycle fires nothing. Two meanings are made precise here: a no-loop rule
+fires at most once per evaluation, and any other rule fires again only after a field its condition reads has changed.
+"""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+from restock.engine.rules.arithmetic import EXACT, join_texts, round_fraction, shown
+from restock.engine.rules.errors import Place, RuleError, SourceText
+from restock.engine.rules.ir import (
+    Apply,
+    Arithmetic,
+    Compare,
+    Const,
+    Expr,
+    Field,
+    Logic,
+    Negate,
+    Not,
+    Program,
+    Read,
+    Rounded,
+    RuleIR,
+    Value,
+)
+from restock.engine.rules.limits import MAX_CYCLES, REFERENCE_DIGITS
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """One rule that fired: what it read, and what it wrote."""
+
+    rule: RuleIR
+    reads: dict[str, Value]
+    writes: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An evaluation: every field's last value, and the firings in order."""
+
+    values: dict[str, Value]
+    firings: tuple[Firing, ...]
+
+
+class Undefined(Exception):
+    """An expression has no value: division by zero, a number or a text past the limits."""
+
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+def run(source: SourceText, program: Program, inputs: Mapping[str, Value]) -> Run:
+    """Evaluate complete inputs. Raises RuleError when a rule cannot be evaluated or the rules never settle."""
+    values: dict[str, Value] = dict(inputs)
+    for output in program.outputs:
+        if output.default is not None:
+            values.setdefault(output.name, output.default)
+    fields = program.fields()
+    firings: list[Firing] = []
+    seen: dict[str, tuple[Value, ...]] = {}
+    for _ in range(MAX_CYCLES):
+        before = len(firings)
+        for rule in program.rules:
+            watched = tuple(values[name] for name in rule.condition_reads)
+            if rule.name in seen and (rule.no_loop or seen[rule.name] == watched):
+                continue
+            try:
+                if evaluate(rule.condition, values):
+                    seen[rule.name] = watched
+                    firings.append(_fire(source, rule, values, fields))
+            except Undefined as undefined:
+                raise source.error(undefined.place, f"Rule {rule.name}: {undefined}") from None
+        if len(firings) == before:
+            return Run(values, tuple(firings))
+    looping = dict.fromkeys(firing.rule.name for firing in firings[before:])
+    message = f"The rules do not settle within {MAX_CYCLES} cycles; still firing: {', '.join(looping)}."
+    raise source.error(program.rules[0].place, message)
+
+
+def plain_values(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Give values as people read them: numbers without trailing zeros and without minus zero."""
+    return {name: shown(value) if isinstance(value, Decimal) else value for name, value in values.items()}
+
+
+def _fire(source: SourceText, rule: RuleIR, values: dict[str, Value], fields: dict[str, Field]) -> Firing:
+    reads = {name: values[name] for name in dict.fromkeys((*rule.condition_reads, *rule.action_reads))}
+    writes: dict[str, Value] = {}
+    for write in rule.writes:
+        try:
+            value = evaluate(write.value, values)
+        except Undefined as undefined:
+            message = f"Rule {rule.name} cannot set {write.target}: {undefined}"
+            raise source.error(undefined.place, message) from None
+        _check(source, rule, write.place, fields[write.target], value)
+        values[write.target] = writes[write.target] = value
+    return Firing(rule, reads, writes)
+
+
+def _check(source: SourceText, rule: RuleIR, place: Place, field: Field, value: Value) -> None:
+    """Refuse a value that the output's declaration does not allow."""
+    if isinstance(value, str) and field.values and value not in field.values:
+        raise _outside(source, rule, place, field, f'"{value}"', ", ".join(f'"{one}"' for one in field.values))
+    if not field.checked or not isinstance(value, Decimal) or field.low is None or field.high is None:
+        return
+    if not field.low <= value <= field.high:
+        bounds = f"{shown(field.low)}..{shown(field.high)}"
+        raise _outside(source, rule, place, field, str(shown(value)), bounds)
+
+
+def _outside(source: SourceText, rule: RuleIR, place: Place, field: Field, value: str, allowed: str) -> RuleError:
+    return source.error(place, f"Rule {rule.name} cannot set {field.name}: {value} is outside {allowed}.")
+
+
+def evaluate(node: Expr, values: Mapping[str, Value]) -> Value:
+    """Give an expression's value. Raises Undefined."""
+    match node:
+        case Const():
+            return node.value
+        case Read():
+            return values[node.name]
+        case Not():
+            return not evaluate(node.operand, values)
+        case Logic():
+            left = evaluate(node.left, values)
+            return left if bool(left) == (node.operator == "||") else evaluate(node.right, values)
+        case Compare():
+            return _COMPARE[node.operator](evaluate(node.left, values), evaluate(node.right, values))
+        case _:
+            return _computed(node, values)
+
+
+def _computed(node: Expr, values: Mapping[str, Value]) -> Value:
+    try:
+        match node:
+            case Negate():
+                return _number(node.operand, values).copy_negate()
+            case Arithmetic():
+                return _arithmetic(node, _number(node.left, values), _number(node.right, values))
+            case Rounded():
+                return _rounded(node, values)
+            case Apply():
+                return _FUNCTIONS[node.function](*(evaluate(argument, values) for argument in node.arguments))
+            case _:
+                raise AssertionError("every node is known")
+    except ZeroDivisionError:
+        raise Undefined(node.place, "division by zero.") from None
+    except decimal.DecimalException:
+        raise Undefined(node.place, f"a number needs more than {REFERENCE_DIGITS} digits.") from None
+    except OverflowError as error:
+        raise Undefined(node.place, f"{error}.") from None
+
+
+def _number(node: Expr, values: Mapping[str, Value]) -> Decimal:
+    value = evaluate(node, values)
+    assert isinstance(value, Decimal), "the IR is typed"
+    return value
+
+
+def _arithmetic(node: Arithmetic, left: Decimal, right: Decimal) -> Decimal:
+    match node.operator:
+        case "+":
+            return EXACT.add(left, right)
+        case "-":
+            return EXACT.subtract(left, right)
+        case "*":
+            return EXACT.multiply(left, right)
+        case _:
+            if right == 0:
+                raise ZeroDivisionError
+            return EXACT.remainder(left, right)
+
+
+def _rounded(node: Rounded, values: Mapping[str, Value]) -> Decimal:
+    exact = Fraction(_number(node.operand, values))
+    if node.divisor is not None:
+        exact /= Fraction(_number(node.divisor, values))
+    return round_fraction(exact, node.decimals, node.mode)
+
+
+_COMPARE: Final[dict[str, Callable[[Value, Value], bool]]] = {
+    "==": lambda left, right: left == right,
+    "!=": lambda left, right: left != right,
+    "<": lambda left, right: _decimal(left) < _decimal(right),
+    "<=": lambda left, right: _decimal(left) <= _decimal(right),
+    ">": lambda left, right: _decimal(left) > _decimal(right),
+    ">=": lambda left, right: _decimal(left) >= _decimal(right),
+}
+
+_FUNCTIONS: Final[dict[str, Callable[..., Value]]] = {
+    "abs": lambda value: value.copy_abs(),
+    "min": lambda *values: min(values),
+    "max": lambda *values: max(values),
+    "length": lambda text: Decimal(len(text)),
+    "lower": lambda text: text.lower(),
+    "upper": lambda text: text.upper(),
+    "trim": lambda text: text.strip(),
+    "contains": lambda text, part: part in text,
+    "startsWith": lambda text, part: text.startswith(part),
+    "endsWith": lambda text, part: text.endswith(part),
+    "join": join_texts,
+}
+
+
+def _decimal(value: Value) -> Decimal:
+    assert isinstance(value, Decimal), "the IR is typed"
+    return value

@@ -1,0 +1,148 @@
+"""A rulebook: a text of rules, checked as a whole and compiled once. Immutable, safe to share between threads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from restock.core.errors import InvalidInput, RestockError
+from restock.engine.rules.errors import Problems, RuleError, SourceText, nearest
+from restock.engine.rules.evaluator import ENGINES, Decision, Evaluator
+from restock.engine.rules.explain import Explanation, explain
+from restock.engine.rules.ir import Field, Program, Value
+from restock.engine.rules.modules import module_program
+from restock.engine.rules.parser import parse
+from restock.engine.rules.printer import print_rulebook
+from restock.engine.rules.resolve import Resolved, resolve
+from restock.engine.rules.row import RowProgram
+from restock.engine.rules.syntax import RulebookSyntax
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSummary:
+    """What a list of rules shows of one."""
+
+    name: str
+    salience: int
+    module: str
+    description: str
+    line: int
+
+
+class Rulebook:
+    """Build with `Rulebook.parse`. Same text, same version, same decisions, for ever."""
+
+    def __init__(self, source: SourceText, syntax: RulebookSyntax, resolved: Resolved) -> None:
+        self._source = source
+        self._syntax = syntax
+        self._program = resolved.program
+        self._evaluators: dict[str, Evaluator] = {"": Evaluator(source, resolved.program)}
+        self.name = source.name
+        self.text = source.text
+        self.version = hashlib.sha256(repr(resolved.program).encode()).hexdigest()
+        self.int64 = resolved.int64
+        """Why int64 engines cannot hold the numbers of this rulebook; empty when they can."""
+
+    @classmethod
+    def parse(cls, text: str, name: str) -> Rulebook:
+        """Read and check a text. Raises RuleError for the first thing wrong; nothing half loads."""
+        source = SourceText(name, text)
+        syntax, errors = parse(source)
+        if errors:
+            raise errors[0]
+        try:
+            return cls(source, syntax, resolve(source, syntax))
+        except Problems as problems:
+            raise problems.errors[0] from None
+
+    @property
+    def program(self) -> Program:
+        """The typed rules, for other engines, proofs and comparisons."""
+        return self._program
+
+    @property
+    def inputs(self) -> tuple[Field, ...]:
+        """The fields a caller gives; optional ones have a default or are computed from others."""
+        return self._program.inputs
+
+    @property
+    def outputs(self) -> tuple[Field, ...]:
+        """The fields that rules set, with the default that stands when none does."""
+        return self._program.outputs
+
+    @property
+    def rules(self) -> tuple[RuleSummary, ...]:
+        """The rules in firing order."""
+        return tuple(
+            RuleSummary(rule.name, rule.salience, rule.module, rule.description, rule.place.line)
+            for rule in self._program.rules
+        )
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The names of the modules, in firing order."""
+        return self._program.modules()
+
+    @property
+    def engines(self) -> dict[str, str]:
+        """For each engine the reason why it cannot run this rulebook; empty when it can."""
+        reasons = {"row": self._evaluators[""].reason_against_row}
+        return {engine: reasons.get(engine, "") for engine in ENGINES}
+
+    def print(self) -> str:
+        """Give the canonical text: it parses to the same rules."""
+        return print_rulebook(self._syntax)
+
+    def facts(self, row: Mapping[str, object], *, module: str = "") -> dict[str, Value]:
+        """Complete and check inputs as a decision would use them. Raises InvalidInput that names the field."""
+        return self._evaluator(module).facts(row)
+
+    def decide(self, facts: Mapping[str, object], *, engine: str | None = None, module: str = "") -> Decision:
+        """Decide once.
+
+        `engine` is row or reference, by default the quickest that runs these rules. With a `module` only its rules run,
+        and what other modules would decide is taken from the facts. Raises InvalidInput that names the field, or
+        RuleError where a rule cannot be evaluated (division by zero, an output outside its declared range, no end).
+        """
+        return self._evaluator(module).decide(facts, engine)
+
+    def decide_many(
+        self, rows: Iterable[Mapping[str, object]], *, engine: str | None = None, module: str = ""
+    ) -> list[Decision | RestockError]:
+        """Decide many times, in order; a row that cannot be decided gives its error in its place."""
+        return self._evaluator(module).decide_many(rows, engine)
+
+    def row(self, *, module: str = "") -> RowProgram:
+        """Give the compiled function over scaled integers. Raises InvalidInput with the reason when there is none."""
+        return self._evaluator(module).row
+
+    def explain(self, facts: Mapping[str, object], *, module: str = "") -> Explanation:
+        """Decide by the reference engine and tell why. Raises what `decide` raises."""
+        evaluator = self._evaluator(module)
+        inputs, done = evaluator.reference(facts)
+        return explain(evaluator.program, inputs, done)
+
+    def _evaluator(self, module: str) -> Evaluator:
+        found = self._evaluators.get(module)
+        if found is None:
+            if module not in self.modules:
+                known = nearest(module, self.modules) or ", ".join(self.modules)
+                raise InvalidInput(f"{self.name} has no module {module!r}.", remedy=f"Did you mean {known}?")
+            found = Evaluator(self._source, module_program(self._source, self._program, module))
+            self._evaluators[module] = found
+        return found
+
+
+def check(text: str, name: str) -> list[RuleError]:
+    """Give everything wrong with a text, in its order, at least one error for each wrong rule; empty when it loads."""
+    source = SourceText(name, text)
+    syntax, errors = parse(source)
+    try:
+        resolve(source, syntax)
+    except Problems as problems:
+        if not errors:
+            return problems.errors
+        known = {error.line for error in errors}
+        errors += [error for error in problems.errors if error.line not in known]
+    return sorted(errors, key=lambda error: (error.line, error.column))

@@ -1,0 +1,79 @@
+"""Pass 7: whether one straight pass in firing order equals forward chaining; if not, which rule prevents it and why.
+
+The theorem: let C be the fields a condition reads, A those its actions read, W those it writes. One pass is enough when
+no rule writes what a condition above it reads, no rule writes its own condition unless it is no-loop, and two rules of
+equal salience exclude one another or neither writes what the other reads or writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from restock.engine.rules.disjoint import exclusive
+from restock.engine.rules.ir import RuleIR
+
+SHOWN = 5
+"""Most readers that a reason names."""
+
+
+def reason_against_one_pass(rules: Sequence[RuleIR]) -> str:
+    """Say why the rules, in firing order, need the agenda; empty when one pass is proved to be the same."""
+    return _upward(rules) or _self_trigger(rules) or _race(rules)
+
+
+def _upward(rules: Sequence[RuleIR]) -> str:
+    readers: dict[str, list[RuleIR]] = {}
+    for rule in rules:
+        for target in rule.targets:
+            above = [reader for reader in readers.get(target, []) if reader.salience > rule.salience]
+            if above:
+                names = [reader.name for reader in above]
+                more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+                return (
+                    f"{rule.name} (line {rule.place.line}) writes {target}, which is read above it"
+                    f" by {', '.join(names[:SHOWN])}{more}"
+                )
+        for name in rule.condition_reads:
+            readers.setdefault(name, []).append(rule)
+    return ""
+
+
+def _self_trigger(rules: Sequence[RuleIR]) -> str:
+    for rule in rules:
+        own = [name for name in rule.condition_reads if name in rule.targets]
+        if own and not rule.no_loop:
+            return (
+                f"{rule.name} (line {rule.place.line}) writes {own[0]}, which its own condition reads,"
+                " and is not no-loop"
+            )
+    return ""
+
+
+def _race(rules: Sequence[RuleIR]) -> str:
+    """Look at pairs of equal salience that share a field; rules without a shared field are never compared."""
+    for salience, group in groupby(rules, key=lambda rule: rule.salience):
+        touching: dict[str, list[RuleIR]] = {}
+        for rule in group:
+            reason = _against_earlier(rule, touching, salience)
+            if reason:
+                return reason
+            for name in dict.fromkeys((*rule.targets, *rule.condition_reads, *rule.action_reads)):
+                touching.setdefault(name, []).append(rule)
+    return ""
+
+
+def _against_earlier(rule: RuleIR, touching: dict[str, list[RuleIR]], salience: int) -> str:
+    excluded: dict[str, bool] = {}
+    for name in dict.fromkeys((*rule.targets, *rule.condition_reads, *rule.action_reads)):
+        for other in touching.get(name, []):
+            if name not in rule.targets and name not in other.targets:
+                continue
+            if other.name not in excluded:
+                excluded[other.name] = exclusive(rule.condition, other.condition)
+            if not excluded[other.name]:
+                return (
+                    f"{other.name} (line {other.place.line}) and {rule.name} (line {rule.place.line}) have the same"
+                    f" salience {salience}, can both be true, and share {name}"
+                )
+    return ""
