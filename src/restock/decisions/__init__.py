@@ -1,0 +1,1 @@
+"""Facts in, decision and explanation out. Rules decide and never act."""

@@ -1,0 +1,133 @@
+"""Keeps the promise of the decisions port: rulebooks from a library, decisions kept in decisions_db."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import repeat
+
+from restock.core.clock import Clock, timestamp
+from restock.core.errors import RestockError
+from restock.core.frame import batches
+from restock.core.ids import Ids
+from restock.decisions import store
+from restock.decisions.library import Library
+from restock.decisions.port import (
+    Decided,
+    DecideRequest,
+    Decision,
+    DecisionRequest,
+    Explanation,
+    FiredRule,
+    RulebookInfo,
+    RulebookRequest,
+    RulebooksRequest,
+    SilentRule,
+    StoredDecision,
+)
+from restock.engine.database import Database, Transaction
+from restock.engine.rules import Rulebook
+
+
+class DecisionsService:
+    """The decisions context over decisions_db and a library of rulebooks."""
+
+    def __init__(self, database: Database, library: Library, clock: Clock, ids: Ids) -> None:
+        self._database = database
+        self._library = library
+        self._clock = clock
+        self._ids = ids
+        self._kept_versions: set[str] = set()
+
+    async def decide(self, request: DecideRequest) -> Decided:
+        """Decide on each set of facts; recorded decisions are durable before the reply."""
+        rulebook = self._library.rulebook(request.rulebook)
+        results: list[Decision | RestockError] = []
+        for one in rulebook.decide_many(request.facts, engine=request.engine, module=request.module):
+            if isinstance(one, RestockError):
+                results.append(one)
+            else:
+                identifier = self._ids.new()
+                results.append(
+                    Decision(identifier, request.rulebook, rulebook.version, one.outputs, one.fired, one.facts)
+                )
+        if request.record:
+            await self._keep_version(rulebook)
+            await self._keep(results, request)
+        return Decided(results)
+
+    async def decision(self, request: DecisionRequest) -> StoredDecision:
+        """Give a stored decision."""
+        return await store.one(self._database, request.decision_id)
+
+    async def explain(self, request: DecisionRequest) -> Explanation:
+        """Run a stored decision again and say which rules fired, and why the others did not."""
+        stored = await store.one(self._database, request.decision_id)
+        return explained(await self._version(stored), stored)
+
+    async def rulebooks(self, request: RulebooksRequest) -> list[RulebookInfo]:
+        """Give the rulebooks, without their text."""
+        return [self._info(name, text=False) for name in self._library.names()]
+
+    async def rulebook(self, request: RulebookRequest) -> RulebookInfo:
+        """Give one rulebook with its text."""
+        return self._info(request.name, text=True)
+
+    async def count(self) -> int:
+        """Give how many decisions are kept."""
+        return await store.count(self._database)
+
+    async def _version(self, stored: StoredDecision) -> Rulebook:
+        """Give the rulebook as it was when it decided."""
+        current = self._library.rulebook(stored.rulebook)
+        if current.version == stored.version:
+            return current
+        name, text = await store.version_text(self._database, stored.version)
+        return Rulebook.parse(text, name)
+
+    async def _keep_version(self, rulebook: Rulebook) -> None:
+        if rulebook.version in self._kept_versions:
+            return
+
+        async def unit(tx: Transaction) -> None:
+            at = timestamp(self._clock.now())
+            await store.keep_version(tx, rulebook.version, rulebook.name, rulebook.text, at)
+
+        await self._database.write("rulebook_version", unit)
+        self._kept_versions.add(rulebook.version)
+
+    async def _keep(self, results: Sequence[Decision | RestockError], request: DecideRequest) -> None:
+        subjects = request.subjects or repeat("")
+        kept = [(one, subject) for one, subject in zip(results, subjects, strict=False) if isinstance(one, Decision)]
+        for batch in batches(kept):
+
+            async def unit(tx: Transaction, batch: list[tuple[Decision, str]] = batch) -> None:
+                decisions, about = zip(*batch, strict=True)
+                await store.add(tx, decisions, request.module, about, timestamp(self._clock.now()))
+
+            await self._database.write("decide", unit)
+
+    def _info(self, name: str, *, text: bool) -> RulebookInfo:
+        rulebook = self._library.rulebook(name)
+        return RulebookInfo(
+            name=name,
+            version=rulebook.version,
+            source=str(self._library.source(name).name),
+            rules=[rule.name for rule in rulebook.rules],
+            inputs=[one.name for one in rulebook.inputs],
+            outputs=[one.name for one in rulebook.outputs],
+            engines=rulebook.engines,
+            text=rulebook.text if text else "",
+        )
+
+
+def explained(rulebook: Rulebook, stored: StoredDecision) -> Explanation:
+    """Explain a decision by running its facts through the rulebook once more."""
+    why = rulebook.explain(stored.facts, module=stored.module)
+    return Explanation(
+        stored,
+        [FiredRule(one.name, one.salience, dict(one.reads), dict(one.writes)) for one in why.fired],
+        [
+            SilentRule(one.name, one.test, dict(one.values), one.threshold.sentence if one.threshold else "")
+            for one in why.not_fired
+        ],
+    )
