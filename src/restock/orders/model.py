@@ -34,7 +34,7 @@ _CENT = ONE * ONE // 10**AMOUNT_DECIMALS
 _HALF_CENT = _CENT // 2
 
 CHECKED_VALUES = 1 << 16
-"""Names and pairs of numbers whose check is remembered: a shop sells the same products at the same prices all day."""
+"""Items whose check is remembered: a shop sells the same products at the same prices all day."""
 
 
 class Trend(StrEnum):
@@ -75,7 +75,7 @@ class CheckedOrder(NamedTuple):
     """An order that may be accepted: names trimmed, numbers plain, the total exact."""
 
     customer_id: str
-    items: list[dict[str, object]]
+    items: list[OrderItem]
     total_amount: Decimal
     shipping_address: str | None
 
@@ -104,14 +104,14 @@ def checked(order: NewOrder) -> CheckedOrder:
     customer_id = _customer(order.customer_id) if known else name(order.customer_id, "customer_id")
     if not isinstance(order.items, list) or not 0 < len(order.items) <= MAX_ITEMS:
         raise InvalidInput(f"An order has 1 to {MAX_ITEMS} items.", field="items")
-    items: list[dict[str, object]] = []
+    items: list[OrderItem] = []
     cents = 0
     for index, item in enumerate(order.items):
         try:
-            sku, quantity, price, amount = _item(item)
+            right, amount = _item(item)
         except InvalidInput as error:
             raise InvalidInput(error.what, remedy=error.remedy, field=f"items[{index}].{error.field}") from None
-        items.append({"sku": sku, "quantity": quantity, "price": price})
+        items.append(right)
         cents += amount
     if cents > MAX_CENTS:
         raise InvalidInput("The total is too large.", field="items", remedy=f"The limit is {plain(MAX_NUMBER)}.")
@@ -137,17 +137,11 @@ def stated(given: Demand) -> Demand:
     return replace(read, source=Source.STATED)
 
 
-def _item(item: OrderItem) -> tuple[str, Decimal, Decimal, int]:
+def _item(item: OrderItem) -> tuple[OrderItem, int]:
     try:
-        return (_sku(item.sku), *_line(item.quantity, item.price))
+        return _line(item.sku, item.quantity, item.price)
     except TypeError:  # a value that cannot be remembered cannot be right either; say what is wrong with it
-        sku = name(item.sku, "sku")
-        return sku, positive(item.quantity, "quantity"), not_negative(item.price, "price"), 0
-
-
-@lru_cache(CHECKED_VALUES)
-def _sku(value: str) -> str:
-    return name(value, "sku")
+        return _line.__wrapped__(item.sku, item.quantity, item.price)
 
 
 @lru_cache(CHECKED_VALUES)
@@ -156,10 +150,10 @@ def _customer(value: str) -> str:
 
 
 @lru_cache(CHECKED_VALUES, typed=True)
-def _line(quantity: Decimal, price: Decimal) -> tuple[Decimal, Decimal, int]:
-    """Give quantity and price as plain numbers, and their product in cents, rounded half-up."""
-    many, each = plain(positive(quantity, "quantity")), plain(not_negative(price, "price"))
-    return many, each, (to_scaled(many) * to_scaled(each) + _HALF_CENT) // _CENT
+def _line(sku: str, quantity: Decimal, price: Decimal) -> tuple[OrderItem, int]:
+    """Give the item with a trimmed name and plain numbers, and its amount in cents, rounded half-up."""
+    right = OrderItem(name(sku, "sku"), plain(positive(quantity, "quantity")), plain(not_negative(price, "price")))
+    return right, (to_scaled(right.quantity) * to_scaled(right.price) + _HALF_CENT) // _CENT
 
 
 @lru_cache(CHECKED_VALUES)

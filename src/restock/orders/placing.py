@@ -7,7 +7,6 @@ made once and stands in its row and in its event.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
 
@@ -29,8 +28,30 @@ _json = msgspec.json.Encoder(decimal_format="number").encode
 _placement = msgspec.json.Decoder(Placement).decode
 
 
-@dataclass(slots=True)
-class _Draft:
+class _Data(msgspec.Struct, gc=False):
+    """The published order event."""
+
+    order_id: str
+    customer_id: str
+    items: msgspec.Raw
+    total_amount: Decimal
+    shipping_address: str | None
+    status: str
+    created_at: str
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    """The record's value, as `restock.engine.stream.encode` writes it."""
+
+    event_id: str
+    type: str
+    at: str
+    causation_id: str
+    key: str
+    data: _Data
+
+
+class _Draft(msgspec.Struct, gc=False):
     """One order on its way: where its answer goes, what was asked, the identifier drawn for it."""
 
     place: int
@@ -46,6 +67,7 @@ class Placing:
     def __init__(self, orders: list[NewOrder], ids: Ids, at: str) -> None:
         self._ids = ids
         self._at = at
+        self._stem = ids.new()[:-4]  # the last digits count the orders of the request: as unique, and in their order
         self.answers: list[Placement | None] = [None] * len(orders)
         self._drafts: list[_Draft] = []
         for place, order in enumerate(orders):
@@ -64,7 +86,7 @@ class Placing:
         right = checked(order)
         try:
             items = _json(right.items)
-            (right.customer_id + key + (right.shipping_address or "")).encode()
+            f"{right.customer_id}{key}{right.shipping_address}".encode()
         except UnicodeEncodeError:
             raise InvalidInput("The order holds text that is not Unicode.", field="items") from None
         return _Draft(place, key, right, items, self._ids.short("ORD"))
@@ -132,31 +154,14 @@ class Placing:
     def _event(self, draft: _Draft) -> dict[str, object]:
         """Give the outbox row; its value is what `restock.engine.stream.encode` would make, from the items' bytes."""
         order = draft.order
-        event_id = self._ids.new()
-        data = {
-            "order_id": draft.order_id,
-            "customer_id": order.customer_id,
-            "items": msgspec.Raw(draft.items),
-            "total_amount": order.total_amount,
-            "shipping_address": order.shipping_address,
-            "status": CREATED,
-            "created_at": self._at,
-        }
-        value = _json(
-            {
-                "event_id": event_id,
-                "type": EVENT,
-                "at": self._at,
-                "causation_id": "",
-                "key": order.customer_id,
-                "data": data,
-            }
-        )
+        event_id = f"{self._stem}{draft.place:04x}"
+        total, address = order.total_amount, order.shipping_address
+        data = _Data(draft.order_id, order.customer_id, msgspec.Raw(draft.items), total, address, CREATED, self._at)
         return {
             "event_id": event_id,
             "topic": TOPIC,
             "key": order.customer_id,
-            "value": value,
+            "value": _json(_Envelope(event_id, EVENT, self._at, "", order.customer_id, data)),
             "headers": "{}",
             "created_at": self._at,
         }
