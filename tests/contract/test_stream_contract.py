@@ -164,11 +164,22 @@ async def test_keys_arrive_as_they_were_sent(stream: Stream, key: str) -> None:
         message("\ud800"),
         message(value=b"x" * (MAX_MESSAGE_BYTES + 1)),
         message(value=b"x", big="x" * MAX_MESSAGE_BYTES),
+        message(value=b"x", big="😀" * (MAX_MESSAGE_BYTES // 4)),
         message(value="text"),  # type: ignore[arg-type]
         message(header=b"bytes"),  # type: ignore[arg-type]
         message(header="\ud800"),
     ],
-    ids=["empty key", "long key", "odd key", "large value", "large header", "text value", "bytes header", "odd header"],
+    ids=[
+        "empty key",
+        "long key",
+        "odd key",
+        "large value",
+        "large header",
+        "wide header",
+        "text value",
+        "bytes header",
+        "odd header",
+    ],
 )
 async def test_a_message_no_adapter_could_keep_is_refused_with_its_whole_publish(stream: Stream, bad: Message) -> None:
     with pytest.raises(InvalidInput):

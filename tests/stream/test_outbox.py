@@ -105,6 +105,24 @@ async def test_a_told_relay_wakes_at_once_and_stops_when_cancelled(shop: Shop) -
         await running
 
 
+async def test_a_relay_that_was_told_goes_back_to_sleep(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    drains = 0
+    drain = shop.relay.drain
+
+    async def counted() -> int:
+        nonlocal drains
+        drains += 1
+        return await drain()
+
+    monkeypatch.setattr(shop.relay, "drain", counted)
+    running = asyncio.create_task(shop.relay.run())
+    await asyncio.sleep(0.01)
+    shop.relay.notify()
+    await asyncio.sleep(outbox.RELAY_SECONDS / 4)
+    assert 1 <= drains <= 3
+    running.cancel()
+
+
 async def test_an_untold_relay_finds_events_by_itself(shop: Shop) -> None:
     running = asyncio.create_task(shop.relay.run())
     await asyncio.sleep(0.02)

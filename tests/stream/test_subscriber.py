@@ -173,6 +173,20 @@ async def test_a_parked_record_lets_the_partition_go_on(shop: Shop) -> None:
     assert (await consumer.lag(), consumer.problem) == (0, None)
 
 
+async def test_a_refused_record_is_asked_about_once_per_drain(shop: Shop) -> None:
+    asked: list[int] = []
+
+    async def refuse(record: Record, error: InvalidInput) -> None:
+        asked.append(record.offset)
+        raise error
+
+    await publish(shop, order(1))
+    await shop.log.publish([Message("orders", "CUST-1", b"bad")] * 2)
+    with pytest.raises(InvalidInput):
+        await shop.subscriber(on_bad=refuse).drain()
+    assert asked == [1]
+
+
 async def test_a_stopped_partition_is_tried_again_by_the_next_drain(shop: Shop) -> None:
     away = True
 

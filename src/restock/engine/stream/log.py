@@ -33,6 +33,7 @@ from restock.engine.stream.port import (
     checked_name,
     checked_partitions,
     headers_text,
+    text_bytes,
 )
 
 SCHEMA = Schema("stream", Path(__file__).parent / "migrations")
@@ -242,7 +243,7 @@ class EmbeddedLog:
         for place, message in enumerate(messages):
             topic, key, value = message.topic, message.key, message.value
             headers = headers_text(topic, message.headers)
-            check_message(topic, key, value, len(headers))
+            check_message(topic, key, value, text_bytes(headers))
             number, partitions = self._topics.get(topic) or await self._topic(topic)
             part = partition_for(key, partitions)
             layout[number][part].append(

@@ -61,9 +61,10 @@ WATERMARKS = Statement(
     .order_by(PARTITION.c.partition)
 )
 HIGHS = Statement(
-    select(PARTITION.c.partition, PARTITION.c.high).where(
-        PARTITION.c.topic == bindparam("wanted"), PARTITION.c.partition.in_(bindparam("partitions", expanding=True))
-    )
+    select(PARTITION.c.partition, PARTITION.c.high)
+    .where(PARTITION.c.topic == bindparam("wanted"), PARTITION.c.partition.in_(bindparam("partitions", expanding=True)))
+    .order_by(PARTITION.c.partition)
+    .with_for_update()  # says nothing to SQLite, which has one writer anyway; elsewhere it keeps offsets dense
 )
 RAISE_HIGH = Statement(
     update(PARTITION)

@@ -193,10 +193,15 @@ def headers_text(topic: str, headers: Mapping[str, str]) -> str:
         ) from error
 
 
+def text_bytes(text: str) -> int:
+    """Give the length of the text in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
 def check_message(topic: str, key: str, value: bytes, header_bytes: int) -> None:
     """Refuse what no adapter would store. Raises InvalidInput naming topic and key."""
     try:
-        key_bytes = len(key.encode())
+        key_bytes = text_bytes(key)
     except UnicodeEncodeError:
         key_bytes = 0
     if not 0 < key_bytes <= MAX_KEY_BYTES:
