@@ -131,10 +131,10 @@ class Shapes:
                 f" write round(..., {one.decimals}, half_up).",
             )
         if one.low is not None and one.high is not None:
-            fits = shape.low is not None and shape.high is not None and one.low <= shape.low and shape.high <= one.high
-            if not fits:
+            if not fits(shape, one.low, one.high):
                 self._unchecked.add(target)
-            shape = Shape(shape.decimals, one.low, one.high)
+            low = one.low if shape.low is None else min(max(shape.low, one.low), one.high)
+            shape = Shape(shape.decimals, low, one.high if shape.high is None else max(min(shape.high, one.high), low))
         self.shapes[target] = self.shapes[target].join(shape)
 
     def widen(self, names: list[str], before: Mapping[str, Shape]) -> None:
@@ -152,10 +152,9 @@ class Shapes:
                 self._all_numbers(node)
         filled = dict(self._fields)
         for name, shape in self.shapes.items():
-            checked = name in self._unchecked
-            filled[name] = replace(
-                filled[name], decimals=shape.decimals, low=shape.low, high=shape.high, checked=checked
-            )
+            checked, declared = name in self._unchecked, filled[name]
+            bounds = (declared.low, declared.high) if checked else (shape.low, shape.high)
+            filled[name] = replace(declared, decimals=shape.decimals, low=bounds[0], high=bounds[1], checked=checked)
             if filled[name].role == "output":
                 self._note(shape, filled[name].place)
         return Ranges(filled, self._widest)
@@ -287,6 +286,11 @@ def decimals_of(value: Decimal) -> int:
     """Give how many decimals a value has without its trailing zeros."""
     exponent = plain(value).as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def fits(shape: Shape, low: Decimal, high: Decimal) -> bool:
+    """Tell whether every number of this shape lies within the bounds."""
+    return shape.low is not None and shape.high is not None and low <= shape.low and shape.high <= high
 
 
 def _declared(one: Field) -> Shape:

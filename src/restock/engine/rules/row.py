@@ -84,7 +84,7 @@ class _Writer:
     def _write(self, write: Write) -> list[str]:
         field, name = self._fields[write.target], self._names[write.target]
         lines = [f"{name} = {self._expressions.assigned(field, write.value)}"]
-        if field.checked and field.low is not None and field.high is not None:
+        if field.low is not None and field.high is not None and self._expressions.may_leave(field, write.value):
             low, high = (scaled_constant(bound, field.decimals) for bound in (field.low, field.high))
             lines += [f"if not {low} <= {name} <= {high}:", "    raise OverflowError"]
         if field.values and not isinstance(write.value, Const):

@@ -23,7 +23,7 @@ from restock.engine.rules.ir import (
     Value,
     kind_of,
 )
-from restock.engine.rules.ranges import Shapes, decimals_of
+from restock.engine.rules.ranges import Shapes, decimals_of, fits
 
 _METHODS: Final = {
     "lower": "lower",
@@ -72,6 +72,12 @@ class RowExpressions:
     def assigned(self, field: Field, node: Expr) -> str:
         """Write a value as the field holds it."""
         return self.number(node).at(field.decimals) if field.kind == "number" else self.plain(node)
+
+    def may_leave(self, field: Field, node: Expr) -> bool:
+        """Tell whether a value must be checked against the field's declared range when it is written."""
+        if not field.checked or field.low is None or field.high is None:
+            return False
+        return not fits(self._shapes.shape(node), field.low, field.high)
 
     def condition(self, node: Expr) -> str:
         """Write a condition."""
