@@ -9,14 +9,20 @@ from restock.core.clock import Clock, timestamp
 from restock.core.errors import InvalidInput, Unavailable
 from restock.core.frame import batches
 from restock.core.ids import Ids
-from restock.engine.database import Database, KeyTaken, Transaction
-from restock.orders import demand_store, store
+from restock.engine.database import Database, KeyTaken, Transaction, Unit
+from restock.orders import demand_store, history_store, store
+from restock.orders.history import computed, window
+from restock.orders.history_store import history_lines
 from restock.orders.model import Demand, stated
 from restock.orders.placing import Placing
 from restock.orders.port import (
     MAX_ORDERS,
+    AddHistoryRequest,
     DemandFrame,
     DemandRequest,
+    FinishImportRequest,
+    HistoryImports,
+    ImportsRequest,
     Order,
     OrderPage,
     OrderRequest,
@@ -25,6 +31,8 @@ from restock.orders.port import (
     Placements,
     PlaceRequest,
     PutDemandRequest,
+    Recomputed,
+    RecomputeDemandRequest,
     Stored,
 )
 from restock.orders.tables import REVISION
@@ -90,11 +98,57 @@ class OrdersService:
         changed = 0
         for batch in batches([stated(one) for one in request.demand]):
 
-            async def unit(tx: Transaction, batch: list[Demand] = batch) -> int:
+            async def unit(tx: Transaction, batch: list[Demand] = batch) -> demand_store.Change:
                 return await demand_store.put_demand(tx, batch, timestamp(self._clock.now()))
 
-            changed += await self._database.write("put_demand", unit)
+            changed += (await self._database.write("put_demand", unit)).changed
         return Stored(changed)
+
+    async def recompute_demand(self, request: RecomputeDemandRequest) -> Recomputed:
+        """Compute the demand of every product with history; what somebody stated stays."""
+        over = window(request.stock_date, request.window_days)
+        demand = [computed(*row, over) for row in await history_store.sold(self._database, over)]
+        changed = kept = 0
+        for batch in batches(demand):
+
+            async def unit(tx: Transaction, batch: list[Demand] = batch) -> demand_store.Change:
+                return await demand_store.put_demand(tx, batch, timestamp(self._clock.now()), keep_stated=True)
+
+            change = await self._database.write("recompute_demand", unit)
+            changed, kept = changed + change.changed, kept + change.kept_stated
+        return Recomputed(len(demand), changed, kept)
+
+    async def add_history(self, request: AddHistoryRequest) -> Stored:
+        """Store lines of the past, which are demand only. Known lines change nothing."""
+        changed = 0
+        for batch in batches(history_lines(request)):
+
+            async def unit(tx: Transaction, batch: list[dict[str, object]] = batch) -> int:
+                return await history_store.add(tx, batch)
+
+            changed += await self._insert("add_history", unit)
+        return Stored(changed)
+
+    async def finish_import(self, request: FinishImportRequest) -> Stored:
+        """Write down what became of a file."""
+
+        async def unit(tx: Transaction) -> int:
+            return await history_store.finish(tx, request, timestamp(self._clock.now()))
+
+        return Stored(await self._insert("finish_import", unit))
+
+    async def imports(self, request: ImportsRequest) -> HistoryImports:
+        """Give the files that were imported to their end."""
+        return HistoryImports(await history_store.imports(self._database))
+
+    async def _insert(self, name: str, unit: Unit[int]) -> int:
+        """Run a unit that inserts what is new; somebody who imports the same at the same moment may be faster."""
+        for _ in range(MAX_DRAWS):
+            try:
+                return await self._database.write(name, unit)
+            except KeyTaken:
+                continue
+        raise Unavailable("Somebody else is importing the same.", remedy="Try again.")
 
     async def revision(self) -> int:
         """Give a number that grows whenever demand changes."""
