@@ -5,9 +5,12 @@ purchasing: the host registers plural operations by name.
 """
 
 from restock.engine.graph.cohort import QUEUE_LIMIT, CohortRunner, QueueFull
+from restock.engine.graph.draw import flow_mermaid, flow_text, trace_mermaid, trace_text
+from restock.engine.graph.dry import DryStep, dry_run
 from restock.engine.graph.execute import Executor
 from restock.engine.graph.load import load_flow
 from restock.engine.graph.model import COHORT_LIMIT, Flow, FlowError, Node
+from restock.engine.graph.picture import flow_svg, trace_svg
 from restock.engine.graph.plan import Rulebook
 from restock.engine.graph.policy import BreakerOpen, Call
 from restock.engine.graph.run import Dropped, RunResult, WrongAnswer
@@ -20,6 +23,7 @@ __all__ = [
     "Call",
     "CohortRunner",
     "Dropped",
+    "DryStep",
     "Executor",
     "Flow",
     "FlowError",
@@ -31,6 +35,13 @@ __all__ = [
     "RunResult",
     "RunTrace",
     "WrongAnswer",
+    "dry_run",
+    "flow_mermaid",
+    "flow_svg",
+    "flow_text",
     "load_flow",
     "profile",
+    "trace_mermaid",
+    "trace_svg",
+    "trace_text",
 ]

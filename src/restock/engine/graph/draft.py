@@ -186,12 +186,13 @@ def _read_loop(draft: Draft) -> None:
         draft.over = fields.reference(over, "over")
         draft.want(draft.over, over)
     if condition is not None:
+        draft.at_once = 1
         _read_condition(draft, condition, "while")
         if most is None:
             draft.place.refuse(f"The loop '{draft.id}' needs 'max_iterations'.", "A loop without end stops nobody.")
     if most is not None:
         draft.most = fields.integer(most, "max_iterations", 1, MAX_ITERATIONS)
-    if at_once is not None:
+    if at_once is not None and condition is None:
         draft.at_once = fields.integer(at_once, "at_once", 1, COHORT_LIMIT)
 
 

@@ -186,9 +186,14 @@ class _Loading:
         return name
 
     def _need(self, later: str, earlier: str, place: Tree) -> None:
-        """Note that a node waits for another; inside loops and tries the owner waits for what is outside."""
+        """Note that a node waits for another; inside loops and tries the owner waits for what is outside.
+
+        Parts of one owner may look at each other's last result, and a `while` at its body's; they do not wait.
+        """
         last, first = self._top(later), self._top(earlier)
-        if last != first or later == earlier or (later == last and place.value != later):
+        parts = later in self._owner and earlier in self._owner
+        asks_body = self._drafts[later].condition is not None and self._owner.get(earlier) == later
+        if last != first or not (parts or asks_body):
             self._needs[last].setdefault(first, place)
 
     def _read_edges(self) -> None:
@@ -214,7 +219,10 @@ class _Loading:
                 self._known(member, place, f"'{str(side).lower()}_branch' of '{draft.id}'")
                 self._need(member, draft.id, place)
         for reference, place in draft.references:
-            earlier = self._resolve(reference, place, inside=draft.id in self._owner or draft.kind == "loop")
+            owner = self._owner.get(draft.id, "")
+            earlier = self._resolve(reference, place, inside=bool(owner) or draft.kind == "loop")
+            if earlier == draft.id and owner and self._drafts[owner].kind == "loop" and self._drafts[owner].at_once > 1:
+                place.refuse(f"'{earlier}' looks at its iteration before.", f"Give the loop '{owner}' at_once: 1.")
             if earlier:
                 self._need(draft.id, earlier, place)
 

@@ -29,6 +29,7 @@ MAX_TREE_DEPTH = 40
 
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _DECIMAL = re.compile(r"[-+]?[0-9]+\.[0-9]*([eE][-+]?[0-9]{1,3})?|[-+]?[0-9]+[eE][-+]?[0-9]{1,3}")
+_TAGS = ("str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value")
 _WORDS: dict[str, object] = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 Plain = str | int | Decimal | bool | None
@@ -43,10 +44,13 @@ class Tree:
     line: int
     column: int
     keys: dict[str, Tree] = field(default_factory=dict)
+    style: str | None = None
 
-    def refuse(self, what: str, remedy: str = "", shift: int = 0) -> NoReturn:
-        """Raise a FlowError that points here, `shift` characters to the right."""
-        raise FlowError(what, file=self.file, line=self.line, column=self.column + shift, remedy=remedy)
+    def refuse(self, what: str, remedy: str = "", shift: int = -1) -> NoReturn:
+        """Raise a FlowError that points here, or `shift` characters (at least 0) into the text that stands here."""
+        if shift >= 0:
+            shift = 0 if self.style in ("|", ">") else shift + (self.style is not None)
+        raise FlowError(what, file=self.file, line=self.line, column=self.column + max(shift, 0), remedy=remedy)
 
     def key(self, name: str) -> Tree:
         """Give the place of a key, or of the mapping when it lacks the key."""
@@ -122,14 +126,15 @@ def _checked_json(text: str, name: str) -> str:
 
 
 def parse(data: str | bytes, name: str) -> Tree:
-    """Read a file to a tree. JSON is what ends in .json or begins with a brace. Raises FlowError."""
+    """Read a file to a tree. JSON is what ends in .json, or begins with a brace and is not called YAML. Raises FlowError."""
     import yaml  # noqa: PLC0415 - only who loads a flow needs it
 
     text = decode(data, name)
     if not text.strip():
         _fail(name, "The file is empty.", remedy="A flow needs at least 'nodes:'.")
     try:
-        if name.endswith(".json") or text.lstrip().startswith("{"):
+        braced = text.lstrip().startswith("{") and not name.endswith((".yaml", ".yml"))
+        if braced or name.endswith(".json"):
             text = _checked_json(text, name)
         root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -167,10 +172,10 @@ def _tree(node: yaml.Node, name: str, budget: Iterator[int], depth: int) -> Tree
         _fail(name, f"The file unfolds to more than {MAX_VALUES} values.", line, column)
     if depth > MAX_TREE_DEPTH:
         _fail(name, f"The file nests deeper than {MAX_TREE_DEPTH} levels.", line, column)
-    if not node.tag.startswith("tag:yaml.org,2002:"):
+    if node.tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
         _fail(name, f"The tag '{node.tag}' is not allowed: a flow is plain data.", line, column)
     if isinstance(node, yaml.ScalarNode):
-        return Tree(_scalar(node), name, line, column)
+        return Tree(_scalar(node), name, line, column, style=node.style)
     if isinstance(node, yaml.SequenceNode):
         return Tree([_tree(each, name, budget, depth + 1) for each in node.value], name, line, column)
     members: dict[str, Tree] = {}
