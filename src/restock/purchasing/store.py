@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import cast
 
-from sqlalchemy import and_, bindparam, or_, select, true
+from sqlalchemy import and_, bindparam, func, or_, select, true
 
 from restock.core.errors import NotFound, Stale
 from restock.core.quantity import from_scaled, to_scaled
@@ -28,6 +29,9 @@ from restock.purchasing.tables import DISPATCH, EVENT, LINE, NUMBER, PLAN, PURCH
 
 Place = tuple[str, str]
 """Product and warehouse."""
+
+WAITING = "waiting"
+"""The state of a dispatch row whose order is still to be handed to its channel."""
 
 _P, _O, _L, _E, _D = PLAN.c, PURCHASE_ORDER.c, LINE.c, EVENT.c, DISPATCH.c
 _PLANS = Statement(
@@ -61,6 +65,33 @@ _ADD_ORDER = Statement(PURCHASE_ORDER.insert())
 _ADD_LINE = Statement(LINE.insert())
 _ADD_EVENT = Statement(EVENT.insert())
 _ADD_DISPATCH = Statement(DISPATCH.insert())
+_WAITING = Statement(
+    select(_D.po_id, _D.attempts)
+    .where(
+        and_(
+            _D.state == WAITING,
+            _D.channel == bindparam("of_channel"),
+            or_(_D.attempts == 0, _D.at <= bindparam("now")),
+        )
+    )
+    .order_by(_D.po_id)
+    .limit(bindparam("limit"))
+)
+_SETTLE_DISPATCH = Statement(
+    DISPATCH.update()
+    .where(and_(_D.po_id == bindparam("key"), _D.channel == bindparam("of_channel"), _D.state == WAITING))
+    .values(
+        state=bindparam("new_state"),
+        attempts=bindparam("new_attempts"),
+        at=bindparam("new_at"),
+        problem=bindparam("new_problem"),
+    )
+)
+_DISPATCH_BACKLOG = Statement(
+    select(func.count(), func.min(_O.sent_at), func.count(func.nullif(_D.attempts, 0)))
+    .select_from(DISPATCH.join(PURCHASE_ORDER, _O.po_id == _D.po_id))
+    .where(and_(_D.state == WAITING, _D.channel == bindparam("of_channel")))
+)
 _CHANGE_ORDER = Statement(
     PURCHASE_ORDER.update()
     .where(and_(_O.po_id == bindparam("key"), _O.version == bindparam("seen")))
@@ -80,6 +111,9 @@ _CHANGE_LINE = Statement(
 _ORDER_COLUMNS = tuple(_O[name] for name in ORDER_FIELDS)
 _LINE_COLUMNS = (_L.po_id, *(_L[name] for name in LINE_FIELDS))
 _ORDER = Statement(select(*_ORDER_COLUMNS).where(_O.po_id == bindparam("po_id")))
+_ORDERS_OF = Statement(
+    select(*_ORDER_COLUMNS).where(_O.po_id.in_(bindparam("orders", expanding=True))).order_by(_O.po_id)
+)
 _ORDER_LINES = Statement(
     select(*_LINE_COLUMNS).where(_L.po_id.in_(bindparam("orders", expanding=True))).order_by(_L.po_id, _L.line_no)
 )
@@ -169,10 +203,27 @@ async def add_events(tx: Transaction, events: Sequence[tuple[OrderEvent, Purchas
 async def add_dispatch(tx: Transaction, orders: Sequence[PurchaseOrder], channel: str, at: str) -> None:
     """Say that orders are to be handed to a channel."""
     rows = [
-        {"po_id": order.po_id, "channel": channel, "state": "waiting", "attempts": 0, "at": at, "problem": ""}
+        {"po_id": order.po_id, "channel": channel, "state": WAITING, "attempts": 0, "at": at, "problem": ""}
         for order in orders
     ]
     await tx.write_many(_ADD_DISPATCH, rows)
+
+
+async def waiting(database: Database, channel: str, now: str, limit: int) -> dict[str, int]:
+    """Give orders to be handed to a channel, oldest first, with the attempts that failed; not those that pause."""
+    rows = await database.read(_WAITING, {"of_channel": channel, "now": now, "limit": limit})
+    return dict(cast("list[tuple[str, int]]", rows))
+
+
+async def settle_dispatch(tx: Transaction, rows: Sequence[Mapping[str, object]]) -> None:
+    """Store what became of attempts: key, of_channel, new_state, new_attempts, new_at, new_problem."""
+    await tx.write_many(_SETTLE_DISPATCH, rows)
+
+
+async def dispatch_backlog(database: Database, channel: str) -> tuple[int, str, int]:
+    """Give how many orders wait for a channel, when the oldest was sent (empty for none), how many failed before."""
+    ((count, oldest, failing),) = await database.read(_DISPATCH_BACKLOG, {"of_channel": channel})
+    return count, oldest or "", failing
 
 
 async def change_order(tx: Transaction, before: PurchaseOrder, after: PurchaseOrder) -> None:
@@ -212,6 +263,12 @@ async def order(reader: Database | Transaction, po_id: str) -> PurchaseOrder:
     if not rows:
         raise NotFound(f"There is no purchase order {po_id}.", field="po_id", remedy="List them with `restock orders`.")
     return orders_of(rows, await reader.read(_ORDER_LINES, {"orders": [po_id]}))[0]
+
+
+async def orders_of_ids(database: Database, po_ids: Sequence[str]) -> list[PurchaseOrder]:
+    """Give the named orders that exist, oldest first."""
+    rows = await database.read(_ORDERS_OF, {"orders": po_ids}) if po_ids else []
+    return orders_of(rows, await database.read(_ORDER_LINES, {"orders": po_ids}) if rows else [])
 
 
 async def orders(database: Database, request: OrdersRequest) -> list[PurchaseOrder]:
