@@ -82,8 +82,9 @@ class _Inference:
 
     def _binary(self, node: Binary, expected: Kind | None) -> Kind | None:
         if node.operator == "+":
-            left = self.visit(node.left, expected)
-            right = self.visit(node.right, left or expected)
+            wanted: Kind | None = "number" if expected == "bool" else expected
+            left = self.visit(node.left, wanted)
+            right = self.visit(node.right, left or wanted)
             return self.visit(node.left, right)
         if node.operator in ("==", "!=", "in"):
             self.same(node.left, node.right)

@@ -34,6 +34,9 @@ WORD_OPERATORS: Final = {
 }
 """Operators written as words, and the form in which the tree keeps them."""
 
+TEXT_OPERATORS: Final = frozenset({"contains", "startsWith", "endsWith"})
+"""Operators that may also be called: contains(a, b)."""
+
 COMPARISONS: Final = frozenset({"==", "!=", ">", ">=", "<", "<="})
 
 REFUSED_CALLS: Final = {
@@ -217,7 +220,7 @@ class ExpressionParser:
             return Literal(word == "true", token.place)
         if word == "null":
             raise self.error("There is no null: an input that may be absent is declared with a default.")
-        if word in RESERVED:
+        if word in RESERVED and not (word in TEXT_OPERATORS and self.ahead("(")):
             raise self.error(f"Expected a value, found '{word}'.")
         if word.startswith(("$", "?")):
             raise self.error(f"Patterns with variables ('{word}') are not supported; use the field's name.")
