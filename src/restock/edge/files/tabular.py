@@ -16,7 +16,7 @@ class Lines(Protocol):
     """The records of one file, to be walked once."""
 
     file: str
-    fields: Sequence[str]
+    fields: list[str]
 
     @property
     def progress(self) -> tuple[int, int]:
