@@ -99,6 +99,13 @@ WRONG = [
     ("nodes:\n  a: {operation: fetch, inputs: {x: _loop_item}}\n", 2, 37, "only inside loops"),
     ("nodes:\n  a: {operation: !!python/name:os.system x}\n", 2, 18, "tag"),
     ("nodes:\n  a: &x\n    operation: *x\n", 3, 16, "deeper"),
+    (
+        "nodes:\n  a: {operation: fetch, inputs: {x: r.y}}\n"
+        "  t: {type: try, try: r, finally: {operation: a}}\n  r: {operation: fetch}\n",
+        2,
+        37,
+        "'r' runs inside 't'. Refer to the result of 't'.",
+    ),
     ("nodes:\n  a: {file: other.yaml}\n", 2, 13, "gives flows no files"),
 ]
 
@@ -299,3 +306,8 @@ def test_any_condition_is_read_or_refused(text: str):
 def test_deep_parentheses_are_refused():
     with pytest.raises(ConditionError, match="levels"):
         parse_condition("(" * 500 + "x" + ")" * 500)
+
+
+def test_an_error_shows_the_line_with_a_caret():
+    error = refusal("nodes:\n  a: {operation: fetsch}\n")
+    assert error.shown().splitlines()[1:] == ["  a: {operation: fetsch}", "                 ^"]

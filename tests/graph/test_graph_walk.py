@@ -291,3 +291,57 @@ async def test_the_rulebook_gets_its_name_and_all_items():
     flow = flow_of("nodes: {p: {rulebook: purchasing}}")
     (result,) = await executor_of().run(flow, [{}])
     assert result.context["p"] == decide("purchasing", [{}])[0]
+
+
+async def test_a_guarded_task_that_is_cancelled_before_it_began_leaves_nothing_behind():
+    """A sibling fails in the same breath; the coroutine already made must not be forgotten (a warning is an error)."""
+    began: list[int] = []
+
+    async def a(items: Items) -> list[object]:
+        began.append(1)
+        await asyncio.sleep(30)
+        return echo(items)
+
+    def b(items: Items) -> list[object]:
+        return [Unavailable("down") for _ in items]
+
+    flow = flow_of("nodes:\n  p: {operation: a, timeout: 20s}\n  q: {operation: a}\n  r: {operation: b}\n")
+    (result,) = await asyncio.wait_for(executor_of(a=a, b=b).run(flow, [{}]), 2)
+    assert result.failed_node == "r"
+    assert began == [1, 1]
+
+
+async def test_inputs_that_are_no_mapping_fail_their_run_only():
+    flow = flow_of("nodes: {p: {operation: a}}")
+    good, bad = await executor_of(a=echo).run(flow, [{"x": 1}, None])  # type: ignore[list-item]
+    assert good.outputs == {"p": {"x": 1}}
+    assert isinstance(bad.error, InvalidInput)
+
+
+async def test_an_input_that_is_called_like_a_node_fails_its_run():
+    flow = flow_of("nodes: {p: {operation: a}}")
+    (bad,) = await executor_of(a=echo).run(flow, [{"p": 1}])
+    assert isinstance(bad.error, InvalidInput) and bad.error.field == "p"
+
+
+class Terms:
+    """An answer with attributes instead of keys."""
+
+    def __init__(self, moq: int) -> None:
+        self.moq = moq
+        self.tiers = [{"from": 1}, {"from": 100}]
+        self._secret = 1
+
+    def method(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("p.moq", 20), ("p.tiers.1.from", 100), ("p._secret", None), ("p.method", None), ("p.tiers.7", None)],
+)
+async def test_references_reach_attributes_and_list_items_but_nothing_private(path: str, value: object):
+    flow = flow_of(f"nodes:\n  p: {{operation: a}}\n  q: {{operation: b, inputs: {{v: {path}}}}}\noutput: {{v: q.v}}\n")
+    (result,) = await executor_of(a=lambda items: [Terms(20) for _ in items], b=echo).run(flow, [{}])
+    assert result.outputs.get("v") == value
+    assert result.ok is (value is not None)

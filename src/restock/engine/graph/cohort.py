@@ -111,8 +111,10 @@ class CohortRunner:
                 await self._walk_together([ticket for ticket in cohort if not ticket.answer.done()])
         finally:
             self._pump = None
-            for ticket in self._waiting if self._closed else ():
-                ticket.answer.cancel()
+            while self._waiting:  # only when the pump itself was stopped: nobody must wait for ever
+                ticket = self._waiting.popleft()
+                if not ticket.answer.done():
+                    ticket.answer.set_exception(_told(asyncio.CancelledError()))
 
     async def _walk_together(self, cohort: list[_Ticket]) -> None:
         start = self._now()

@@ -18,7 +18,7 @@ from restock.core.errors import Unavailable
 from restock.engine.graph.model import COHORT_LIMIT, Context, Flow
 from restock.engine.graph.plan import Plan, Rulebook, Step, compile_flow
 from restock.engine.graph.policy import Cache, Call, Tools
-from restock.engine.graph.run import CohortRecord, Dropped, Outcome, RunResult, listed, started_context
+from restock.engine.graph.run import CohortRecord, Dropped, Outcome, Reader, RunResult, listed, started_context
 
 PLANS_KEPT = 256
 """Compiled flows of one executor: an installation has a dozen; the bound is for hosts that load a flow per call."""
@@ -182,7 +182,7 @@ class Walk:
         self._alive -= 1
         for task, (_, group) in self._running.items():
             if all(member.error is not None for member in group):
-                task.cancel()
+                task.get_loop().call_soon(task.cancel)  # not at once: a task that never began cannot clean up
 
     async def _stop(self) -> None:
         for task in self._running:
@@ -190,12 +190,15 @@ class Walk:
         await asyncio.gather(*self._running, return_exceptions=True)
 
     def _conclude(self) -> None:
-        output = self.plan.output
+        output, nodes = self.plan.output, self.plan.flow.nodes
         for run in self.runs:
             if run.error is not None:
                 continue
             try:
-                run.outputs = {name: get(run.context) for name, get in output}
+                if output:
+                    run.outputs = {name: get(run.context) for name, get in output}
+                else:
+                    run.outputs = {name: run.context[name] for name in nodes if name in run.context}
             except Exception as error:
                 self._fail(run, "output", error)
 
@@ -245,6 +248,10 @@ class Executor:
         """Compile a flow now. Raises InvalidInput when it calls an operation that this executor does not have."""
         self._plan(flow)
 
+    def readers(self, flow: Flow) -> Sequence[Reader]:
+        """Give what reads each node's inputs from a context: a stored run needs it to show its trace again."""
+        return self._plan(flow).readers
+
     def begin(self, flow: Flow, inputs: Sequence[Mapping[str, object]]) -> Walk:
         """Make the walk of one cohort; nothing runs before `go`."""
         return self._walk(flow, [started_context(flow, each) for each in inputs])
@@ -268,7 +275,7 @@ class Executor:
 
     def _walk(self, flow: Flow, runs: list[RunResult]) -> Walk:
         plan = self._plans.get(flow) or self._plan(flow)
-        record = CohortRecord(flow, len(runs), self._clock.now(), self._monotonic())
+        record = CohortRecord(flow, plan.readers, len(runs), self._clock.now(), self._monotonic())
         return Walk(plan, runs, record, self._monotonic)
 
     def _plan(self, flow: Flow) -> Plan:

@@ -13,6 +13,7 @@ from restock.engine.graph.model import (
     MAX_NODES,
     Conditional,
     Flow,
+    FlowError,
     Loop,
     Node,
     Reference,
@@ -45,7 +46,7 @@ def load_flow(
     nothing of the file was kept.
     """
     world = World(frozenset(operations), dict(services or {}), rulebooks, read_file)
-    return _load(parse(text, name), world, (name,))
+    return _read(text, world, (name,))
 
 
 class World:
@@ -62,6 +63,16 @@ class World:
         self.services = services
         self.rulebooks = rulebooks
         self.read_file = read_file
+
+
+def _read(text: str | bytes, world: World, files: tuple[str, ...]) -> Flow:
+    """Load a file; an error in it gets the line it points at."""
+    try:
+        return _load(parse(text, files[-1]), world, files)
+    except FlowError as error:
+        if error.file == files[-1]:
+            error.point(text if isinstance(text, str) else text.decode("utf-8", "replace"))
+        raise
 
 
 def _load(root: Tree, world: World, files: tuple[str, ...]) -> Flow:
@@ -224,7 +235,19 @@ class _Loading:
             if earlier == draft.id and owner and self._drafts[owner].kind == "loop" and self._drafts[owner].at_once > 1:
                 place.refuse(f"'{earlier}' looks at its iteration before.", f"Give the loop '{owner}' at_once: 1.")
             if earlier:
+                self._reach(draft, earlier, place)
                 self._need(draft.id, earlier, place)
+
+    def _reach(self, draft: Draft, earlier: str, place: Tree) -> None:
+        """Refuse to look into another node's inside: what a part found belongs to its owner's result."""
+        if earlier not in self._owner:
+            return
+        chain = [draft.id]
+        while chain[-1] in self._owner:
+            chain.append(self._owner[chain[-1]])
+        if self._owner[earlier] not in chain:
+            owner = self._owner[earlier]
+            place.refuse(f"'{earlier}' runs inside '{owner}'.", f"Refer to the result of '{owner}'.")
 
     def _resolve(self, reference: Reference, place: Tree, inside: bool) -> str:
         """Give the node a reference needs, or nothing for an input; refuses a name that nothing has."""
@@ -325,4 +348,4 @@ class _Loading:
             text = self._world.read_file(file)
         except (OSError, LookupError) as error:
             draft.file.refuse(f"The file '{file}' cannot be read ({type(error).__name__}).", "Check its name.")
-        return _load(parse(text, file), self._world, (*self._files, file))
+        return _read(text, self._world, (*self._files, file))

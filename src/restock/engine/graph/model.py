@@ -38,11 +38,26 @@ Context = dict[str, object]
 
 
 class FlowError(InvalidInput):
-    """A flow file is wrong. `file`, `line` and `column` (from 1) say where; nothing of the file was kept."""
+    """A flow file is wrong. `file`, `line` and `column` (from 1) say where; nothing of the file was kept.
+
+    `excerpt` is the wrong line with a caret below the column, when the text could be read.
+    """
 
     def __init__(self, what: str, *, file: str, line: int, column: int, remedy: str = "") -> None:
         super().__init__(what, remedy=remedy, field=f"{file}:{line}:{column}")
         self.file, self.line, self.column = file, line, column
+        self.excerpt = ""
+
+    def point(self, text: str) -> None:
+        """Keep the line of the text that is wrong, with a caret below the column."""
+        lines = text.splitlines()
+        if not self.excerpt and self.line <= len(lines):
+            shown = lines[self.line - 1].replace("\t", " ")
+            self.excerpt = f"{shown}\n{' ' * (self.column - 1)}^"
+
+    def shown(self) -> str:
+        """Give the message with the wrong line and a caret, for a terminal."""
+        return f"{self}\n{self.excerpt}".rstrip("\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +122,10 @@ class CacheRule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What protects a node. `timeout_s` bounds each attempt; `fallback` answers when every attempt failed."""
+    """What protects a node. `timeout_s` bounds each attempt; `fallback` answers when every attempt failed.
+
+    Only what waits can be timed out: a synchronous operation holds the loop until it returns.
+    """
 
     timeout_s: float | None = None
     retry: Retry | None = None

@@ -10,12 +10,10 @@ from restock.engine.graph.control import Walker, loop_call, subgraph_call, try_c
 from restock.engine.graph.model import Conditional, Flow, Loop, Node, OperationCall, RulebookCall, Subgraph, Try
 from restock.engine.graph.policy import Call, Governor, Tools
 from restock.engine.graph.reference import Getter, builder, getter, nearest
+from restock.engine.graph.run import Reader
 
 Rulebook = Callable[[str, Sequence[Mapping[str, object]]], object]
 """Asks a named rulebook about many items; one result per item, now or awaited."""
-
-
-InputsOf = Callable[[Mapping[str, object]], Mapping[str, object]]
 
 
 class Step:
@@ -23,7 +21,7 @@ class Step:
 
     __slots__ = ("call", "dependencies", "gates", "governor", "index", "inputs_of", "join_all", "node_id", "successors")
 
-    def __init__(self, index: int, node: Node, call: Call, inputs_of: InputsOf) -> None:
+    def __init__(self, index: int, node: Node, call: Call, inputs_of: Reader) -> None:
         self.index = index
         self.node_id = node.id
         self.call = call
@@ -38,7 +36,7 @@ class Step:
 class Plan:
     """The compiled flow. `waits` counts each step's dependencies; `roots` have none."""
 
-    __slots__ = ("branches", "flow", "output", "roots", "waits")
+    __slots__ = ("branches", "flow", "output", "readers", "roots", "waits")
 
     def __init__(self, flow: Flow, steps: Sequence[Step]) -> None:
         self.flow = flow
@@ -49,6 +47,7 @@ class Plan:
             step.gates = gates.get(step.node_id, ())
             for name in step.dependencies:
                 by_id[name].successors.append(step)
+        self.readers = [step.inputs_of for step in steps]
         self.roots = [step for step in steps if not step.dependencies]
         self.waits = [len(step.dependencies) for step in steps]
         self.output: list[tuple[str, Getter]] = [(name, getter(value)) for name, value in flow.output]

@@ -6,15 +6,19 @@ Traces are built from both when somebody asks (`RunResult.trace`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from restock.core.errors import InvalidInput, RestockError, Unavailable
-from restock.engine.graph.model import Context, Flow
+from restock.engine.graph.model import Context, Flow, Node
 
 if TYPE_CHECKING:
     from restock.engine.graph.trace import RunTrace
+
+
+Reader = Callable[[Mapping[str, object]], Mapping[str, object]]
+"""Makes a node's inputs from a context."""
 
 
 class WrongAnswer(RestockError):
@@ -59,10 +63,12 @@ class Outcome:
 class CohortRecord:
     """When the nodes of one cohort started and ended, in nanoseconds of the injected counter; -1: never."""
 
-    __slots__ = ("base", "began_at", "ended", "flow", "size", "started")
+    __slots__ = ("base", "began_at", "ended", "flow", "readers", "rows", "size", "started")
 
-    def __init__(self, flow: Flow, size: int, began_at: datetime, base: int) -> None:
+    def __init__(self, flow: Flow, readers: Sequence[Reader], size: int, began_at: datetime, base: int) -> None:
         self.flow = flow
+        self.readers = readers
+        self.rows: list[tuple[int, Node, str, float, float]] | None = None
         self.size = size
         self.began_at = began_at
         self.base = base
@@ -71,7 +77,8 @@ class CohortRecord:
 
 
 class RunResult:
-    """What one run came to. `error` is None when every node it needed succeeded; then `outputs` holds the flow's output.
+    """What one run came to. `error` is None when every node it needed succeeded; then `outputs` holds the flow's output, or
+    each node's result by id when the flow declares none.
 
     `context` holds each node's result by id; `failed_node` names the node at which a failed run ended.
     """
@@ -138,8 +145,11 @@ def listed(work: object, count: int, name: str) -> list[object]:
     return [wrong] * count
 
 
-def started_context(flow: Flow, inputs: Mapping[str, object]) -> RunResult:
+def started_context(flow: Flow, inputs: object) -> RunResult:
     """Make the run of one set of inputs; it is already failed when a required input is missing."""
+    if not isinstance(inputs, Mapping):
+        wrong = InvalidInput(f"The inputs of a run are a mapping of names to values, not {type(inputs).__name__}.")
+        return RunResult({"input": {}}, wrong)
     missing = [name for name in flow.required if name not in inputs]
     if missing:
         wrong = InvalidInput(f"The flow '{flow.name}' needs '{missing[0]}'.", field=missing[0], remedy="Give it.")

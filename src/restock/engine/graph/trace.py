@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from restock.core.clock import timestamp
 from restock.core.errors import RestockError
 from restock.engine.graph.model import Conditional, Loop, Node, OperationCall, RulebookCall, Subgraph
 from restock.engine.graph.reference import builder, follow
-from restock.engine.graph.run import CohortRecord, Outcome, RunResult
+from restock.engine.graph.run import CohortRecord, Outcome, Reader, RunResult
 
 NS_PER_MS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class NodeSpan:
+class NodeSpan(NamedTuple):
     """What one node did in one run.
 
     `status` is ok, failed, skipped, cancelled, fallback or cached. `started_ms` and `ended_ms` count from the start of
@@ -100,10 +100,12 @@ def _explained(error: Exception | None) -> str:
     return str(error) if isinstance(error, RestockError) else f"{type(error).__name__}: {error}"
 
 
-def _shown_inputs(node: Node, run: RunResult) -> dict[str, object]:
+def _shown_inputs(node: Node, read: Reader, run: RunResult) -> Mapping[str, object]:
     """Build the inputs again: a context never loses or changes what a node has read."""
     try:
-        if isinstance(node.work, OperationCall | RulebookCall | Subgraph):
+        if isinstance(node.work, OperationCall | RulebookCall):
+            return read(run.context)
+        if isinstance(node.work, Subgraph):
             return builder(node.inputs, node.spread)(run.context)
         conditional = isinstance(node.work, Conditional | Loop) and node.work.condition
         names = conditional.names if conditional else ()
@@ -154,10 +156,31 @@ def _span(index: int, node: Node, run: RunResult, record: CohortRecord, base: in
         attempts=outcome.attempts if outcome else int(begun),
         status=status,
         error=_explained(error),
-        inputs=_shown_inputs(node, run) if begun else {},
+        inputs=_shown_inputs(node, record.readers[index], run) if begun else {},
         outputs=run.context.get(node.id) if status in ("ok", "cached", "fallback") else None,
         children=tuple(children),
     )
+
+
+def _rows_of(record: CohortRecord) -> list[tuple[int, Node, str, float, float]]:
+    """Give the timings that all runs of a cohort share, in order of starting; computed once."""
+    if record.rows is None:
+        base, started, ended = record.base, record.started, record.ended
+        record.rows = [
+            (index, node, node.kind, (started[index] - base) / NS_PER_MS, (ended[index] - base) / NS_PER_MS)
+            for index, node in enumerate(record.flow.nodes.values())
+        ]
+        record.rows.sort(key=lambda row: row[3])
+    return record.rows
+
+
+def _plain_spans(run: RunResult, record: CohortRecord) -> list[NodeSpan]:
+    """Build the spans of a run in which every node succeeded at once: nearly every run, so it is short."""
+    context, readers = run.context, record.readers
+    return [
+        NodeSpan(node.id, kind, started, ended, 1, "ok", "", _shown_inputs(node, readers[index], run), context[node.id])
+        for index, node, kind, started, ended in _rows_of(record)
+    ]
 
 
 def spans_of(run: RunResult, base: int, prefix: str = "") -> list[NodeSpan]:
@@ -165,6 +188,8 @@ def spans_of(run: RunResult, base: int, prefix: str = "") -> list[NodeSpan]:
     record = run.record
     if record is None:
         return []
+    if run.error is None and not run.notes and not run.skipped and not prefix:
+        return _plain_spans(run, record)
     spans = [_span(index, node, run, record, base, prefix) for index, node in enumerate(record.flow.nodes.values())]
     spans.sort(key=lambda span: float("inf") if span.started_ms is None else span.started_ms)
     return spans
