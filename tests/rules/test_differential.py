@@ -84,10 +84,19 @@ actions = st.one_of(
 rules = st.tuples(conditions, st.lists(actions, min_size=1, max_size=2), st.integers(-2, 3), st.booleans())
 
 
+OUTPUTS = (
+    "output a: decimal;\noutput b: decimal default 1.5;\noutput c: decimal;\noutput out: text;\noutput mark: bool;\n"
+)
+
+
 def rulebook_text(parts: list[tuple[str, list[str], int, bool]]) -> str:
-    return "input in1: decimal(6,2);\ninput in2: decimal(4,1);\ninput flag: bool;\ninput word: text;\n" + "".join(
-        f"rule R{at} salience {salience}{' no-loop' * no_loop} {{ when {condition} then {' '.join(found)} }}\n"
-        for at, (condition, found, salience, no_loop) in enumerate(parts)
+    return (
+        "input in1: decimal(6,2);\ninput in2: decimal(4,1);\ninput flag: bool;\ninput word: text;\n"
+        + OUTPUTS
+        + "".join(
+            f"rule R{at} salience {salience}{' no-loop' * no_loop} {{ when {condition} then {' '.join(found)} }}\n"
+            for at, (condition, found, salience, no_loop) in enumerate(parts)
+        )
     )
 
 

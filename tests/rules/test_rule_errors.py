@@ -196,3 +196,28 @@ def test_a_shipped_text_with_a_piece_torn_out_loads_or_is_refused(data: st.DataO
     text = PURCHASING_TEXT[:start] + PURCHASING_TEXT[end:]
     for error in check(text, "torn.grl"):
         assert str(error).startswith(f"torn.grl:{error.line}:{error.column}: ")
+
+
+def nested(open_with: str, inner: str, close_with: str, depth: int) -> str:
+    return open_with * depth + inner + close_with * depth
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        " + ".join(["x"] * 60),
+        nested("ceil(", "x", " * 3 / 3)", 18),
+        nested("max(x, ", "1", ")", 31),
+        nested("round(", "x", " / 3, 3)", 18),
+        nested("(x - ", "x", ")", 31),
+    ],
+)
+def test_the_deepest_allowed_expressions_load_and_run_at_once(value: str) -> None:
+    book = one(rule(f"when x > 1 && {value} != 0.12 then y = {value};"))
+    assert book.decide({"x": 2}, engine="row") == book.decide({"x": 2}, engine="reference")
+
+
+def test_nested_comparisons_of_unknown_kinds_load_at_once() -> None:
+    condition = nested("(", "a", " == b)", 31)
+    assert refused(rule(f"when {condition} == 1 then y = 1;")).message
+    assert one(rule(f"when {condition} then y = 1;")).decide({"a": True, "b": True}).fired == ("R",)

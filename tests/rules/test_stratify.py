@@ -74,3 +74,11 @@ def test_a_rule_that_is_not_no_loop_fires_again_only_when_its_condition_saw_a_ch
     book = one(rule("when flag then n = n + 1;", attributes=""))
     for engine in ("row", "reference"):
         assert book.decide({"flag": True}, engine=engine).outputs["n"] == 1
+
+
+def test_a_rule_that_makes_an_earlier_one_of_equal_salience_true_needs_the_agenda() -> None:
+    text = rule("when x >= 5 then y = 1;", name="Late") + rule("when x < 5 then x = 7;", name="Early")
+    book = one(text)
+    assert book.engines["row"] == "Early (line 2) writes x, which is read above it by Late"
+    assert book.decide({}).fired == ("Early", "Late")
+    assert one("\n".join(reversed(text.splitlines()))).engines["row"] == ""

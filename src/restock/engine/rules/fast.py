@@ -32,7 +32,7 @@ def compile_reader(inputs: tuple[Field, ...]) -> Read:
 
     It raises NotOrdinary, or an ArithmeticError or ValueError for numbers such as NaN.
     """
-    space: dict[str, object] = {"NotOrdinary": NotOrdinary, "Decimal": Decimal, "scaleb": EXACT.scaleb}
+    space: dict[str, object] = {"NotOrdinary": NotOrdinary, "Decimal": Decimal, "ZERO": _ZERO, "scaleb": EXACT.scaleb}
     lines = ["def read(facts):", "    get = facts.get"]
     for at, one in enumerate(inputs):
         lines += [f"    {line}" for line in _read_one(at, one, space)]
@@ -46,7 +46,7 @@ def compile_reader(inputs: tuple[Field, ...]) -> Read:
 def _read_one(at: int, one: Field, space: dict[str, object]) -> list[str]:
     lines = [f"v{at} = get({one.name!r})", f"t = type(v{at})"]
     if one.kind == "number":
-        space |= {f"low{at}": one.low, f"high{at}": one.high}
+        space |= {f"low{at}": one.low, f"high{at}": one.high, f"plain{at}": _plain_decimal(one.decimals)}
         power = 10**one.decimals
         lines += [
             "if t is int:",
@@ -58,6 +58,7 @@ def _read_one(at: int, one: Field, space: dict[str, object]) -> list[str]:
             f"    s = scaleb(v{at}, {one.decimals})",
             f"    n{at} = int(s)",
             f"    if n{at} != s: raise NotOrdinary",
+            f"    v{at} = plain{at}(n{at}) if n{at} else ZERO",
         ]
     elif one.kind == "bool":
         lines += ["if t is bool:", f"    n{at} = v{at}"]

@@ -55,8 +55,18 @@ class _Inference:
 
     def same(self, left: Expression, right: Expression) -> None:
         """Learn from two expressions of equal kind."""
-        right_kind = self.visit(right, self.visit(left, None))
-        self.visit(left, right_kind)
+        left_kind = self.visit(left, None)
+        right_kind = self.visit(right, left_kind)
+        if left_kind is None and right_kind is not None:
+            self._push(left, right_kind)
+
+    def _push(self, node: Expression, kind: Kind) -> None:
+        """Give a kind to a name, or to the names of a sum; never visits anything twice, so long sums stay cheap."""
+        if isinstance(node, Name):
+            self._kinds.setdefault(node.name, kind)
+        elif isinstance(node, Binary) and node.operator == "+":
+            self._push(node.left, kind)
+            self._push(node.right, kind)
 
     def visit(self, node: Expression, expected: Kind | None) -> Kind | None:
         """Learn from an expression whose kind is expected, and give its kind if that is known."""
@@ -85,7 +95,9 @@ class _Inference:
             wanted: Kind | None = "number" if expected == "bool" else expected
             left = self.visit(node.left, wanted)
             right = self.visit(node.right, left or wanted)
-            return self.visit(node.left, right)
+            if left is None and right is not None:
+                self._push(node.left, right)
+            return left or right
         if node.operator in ("==", "!=", "in"):
             self.same(node.left, node.right)
             return "bool"

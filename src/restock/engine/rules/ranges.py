@@ -111,6 +111,7 @@ class Shapes:
         self.shapes = {name: _declared(one) for name, one in fields.items() if one.kind == "number"}
         self._unchecked: set[str] = set()
         self._widest = Widest(Decimal(0), NOWHERE)
+        self._known: dict[int, Shape] = {}
 
     @classmethod
     def measured(cls, source: SourceText, fields: Mapping[str, Field]) -> Shapes:
@@ -123,6 +124,7 @@ class Shapes:
 
     def write(self, target: str, value: Expr, place: Place) -> None:
         """Take in an assignment."""
+        self._known.clear()
         shape, one = self.shape(value), self._fields[target]
         if one.declared and shape.decimals > one.decimals:
             raise self._source.error(
@@ -147,6 +149,7 @@ class Shapes:
     def result(self, rules: tuple[RuleIR, ...]) -> Ranges:
         """Give the fields filled in, and the widest number of fields and expressions."""
         self._widest = Widest(Decimal(0), NOWHERE)
+        self._known.clear()
         for rule in rules:
             for node in (rule.condition, *(write.value for write in rule.writes)):
                 self._all_numbers(node)
@@ -173,7 +176,13 @@ class Shapes:
             self._all_numbers(part)
 
     def shape(self, node: Expr) -> Shape:
-        """Give the shape of a number expression; raises RuleError past the limits."""
+        """Give the shape of a number expression; raises RuleError past the limits.
+
+        Shapes are remembered until a field changes: some parts are asked for twice at each level of nesting.
+        """
+        known = self._known.get(id(node))
+        if known is not None:
+            return known
         result = self._shape(node)
         magnitude = result.magnitude()
         too_long = magnitude is not None and magnitude.adjusted() + result.decimals > MAX_DIGITS
@@ -181,6 +190,7 @@ class Shapes:
             limit = f"{MAX_DECIMALS} decimals" if result.decimals > MAX_DECIMALS else f"{MAX_DIGITS} digits"
             raise self._source.error(node.place, f"This number can need more than {limit}; round it.")
         self._note(result, node.place)
+        self._known[id(node)] = result
         return result
 
     def _note(self, shape: Shape, place: Place) -> None:

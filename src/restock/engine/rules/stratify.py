@@ -23,12 +23,15 @@ def reason_against_one_pass(rules: Sequence[RuleIR]) -> str:
 
 
 def _upward(rules: Sequence[RuleIR]) -> str:
+    """Look for a write to what a condition above reads; among equal salience, above means earlier in the text.
+
+    That two such rules exclude one another does not help: the write of one may make the other true.
+    """
     readers: dict[str, list[RuleIR]] = {}
     for rule in rules:
         for target in rule.targets:
-            above = [reader for reader in readers.get(target, []) if reader.salience > rule.salience]
-            if above:
-                names = [reader.name for reader in above]
+            names = [reader.name for reader in readers.get(target, [])]
+            if names:
                 more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
                 return (
                     f"{rule.name} (line {rule.place.line}) writes {target}, which is read above it"

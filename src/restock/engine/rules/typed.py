@@ -84,9 +84,11 @@ class ExpressionTyper:
 
     def typed(self, node: Expression, kind: Kind, reason: str) -> Expr:
         """Type an expression that must be of a kind, for the reason given."""
-        result = self._expression(node)
+        return self._required(self._expression(node), kind, node.place, reason)
+
+    def _required(self, result: Expr, kind: Kind, place: Place, reason: str) -> Expr:
         if kind_of(result) != kind:
-            raise self._error(node.place, f"Expected {_WORDS[kind]} ({reason}), found {_WORDS[kind_of(result)]}.")
+            raise self._error(place, f"Expected {_WORDS[kind]} ({reason}), found {_WORDS[kind_of(result)]}.")
         return result
 
     def _expression(self, node: Expression) -> Expr:
@@ -130,7 +132,7 @@ class ExpressionTyper:
         if operator == "+" and kind_of(left) == "text":
             right = self.typed(node.right, "text", "'+' joins two texts or adds two numbers")
             return Apply("text", "join", (left, right), place)
-        left = self.typed(node.left, "number", f"'{operator}' takes numbers")
+        left = self._required(left, "number", node.left.place, f"'{operator}' takes numbers")
         return Arithmetic(operator, left, self.typed(node.right, "number", f"'{operator}' takes numbers"), place)
 
     def _compare(self, operator: str, left: Expr, right: Expr, place: Place) -> Expr:
