@@ -268,3 +268,33 @@ nodes:
     (result,) = await executor_of(a=a).run(flow_of(text), [{"n": [1]}])
     assert result.ok
     assert result.trace.span("l").attempts == 2
+
+
+async def test_a_finally_that_has_begun_is_not_broken_off_when_further_runs_fail():
+    tidied: list[str] = []
+
+    async def risky(items: Items) -> list[object]:
+        await asyncio.sleep(30)
+        return echo(items)
+
+    async def tidy(items: Items) -> list[object]:
+        await asyncio.sleep(0.03)
+        tidied.append("done")
+        return echo(items)
+
+    async def fails(items: Items) -> list[object]:
+        await asyncio.sleep(0.01 * int(str(items[0]["step"])))
+        return [Unavailable("down") if item["x"] == item["step"] else 1 for item in items]
+
+    text = """
+inputs: [x]
+nodes:
+  small: {type: conditional, condition: x == 1, true_branch: [t]}
+  t: {type: try, try: {operation: a}, finally: {operation: b}}
+  first: {operation: c, inputs: {x: x, step: 1}}
+  second: {operation: c, inputs: {x: x, step: 2}}
+"""
+    flow = flow_of(text)
+    results = await asyncio.wait_for(executor_of(a=risky, b=tidy, c=fails).run(flow, [{"x": 1}, {"x": 2}]), 2)
+    assert [result.failed_node for result in results] == ["first", "second"]
+    assert tidied == ["done"]

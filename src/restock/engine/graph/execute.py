@@ -29,7 +29,7 @@ _NOTED = (Exception, Outcome)
 class Walk:
     """One cohort on its way. `runs` are in the order of the inputs."""
 
-    __slots__ = ("_alive", "_finished", "_now", "_record", "_running", "_waiter", "_waits", "_whole", "plan", "runs")
+    __slots__ = ("_doomed", "_finished", "_now", "_record", "_running", "_waiter", "_waits", "_whole", "plan", "runs")
 
     def __init__(self, plan: Plan, runs: list[RunResult], record: CohortRecord, now: Callable[[], int]) -> None:
         self.plan = plan
@@ -39,14 +39,13 @@ class Walk:
         self._waits = plan.waits.copy()
         self._running: dict[asyncio.Future[object], tuple[Step, list[RunResult]]] = {}
         self._finished: list[asyncio.Future[object]] = []
+        self._doomed: set[asyncio.Future[object]] = set()
         self._waiter: asyncio.Future[None] | None = None
-        self._alive = len(runs)
         self._whole = not plan.branches
         for run in runs:
             run.record = record
             if run.error is not None:
                 self._whole = False
-                self._alive -= 1
 
     async def go(self) -> list[RunResult]:
         """Walk to the end. When the caller is cancelled, every running node is, and has ended before this returns."""
@@ -179,14 +178,15 @@ class Walk:
         """End one run, and cancel the tasks which nobody waits for any more."""
         run.fail(node_id, error)
         self._whole = False
-        self._alive -= 1
         for task, (_, group) in self._running.items():
-            if all(member.error is not None for member in group):
+            if task not in self._doomed and all(member.error is not None for member in group):
+                self._doomed.add(task)  # once: a second cancel would break off a `finally` that has begun
                 task.get_loop().call_soon(task.cancel)  # not at once: a task that never began cannot clean up
 
     async def _stop(self) -> None:
         for task in self._running:
-            task.cancel()
+            if task not in self._doomed:
+                task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
     def _conclude(self) -> None:
