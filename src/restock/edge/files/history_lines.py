@@ -107,7 +107,7 @@ class HistoryIntake:
         contents ever shared them, one would count from 2: still its own key, and the same one next time.
         """
         first = line_key(found, 1)
-        short = int(first[:15], 16)
+        short = int(first[-15:], 16)
         count = self._occurrences.get(short, 0) + 1
         self._occurrences[short] = count
         return first if count == 1 else line_key(found, count)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from restock.core.errors import InvalidInput
+from restock.edge.files.cells import original
 from restock.edge.files.line import Line, Problem
 from restock.edge.files.rejects import RejectsFile
 from restock.edge.files.report import ImportReport
@@ -101,7 +102,7 @@ def read_row(table: Table[T], line: Line) -> T | Problem:
     if line.problem:
         return line.problem
     try:
-        return table.read(line.row)
+        return table.read({field: original(text) for field, text in line.row.items()})
     except InvalidInput as error:
         what = " ".join(part for part in (error.what, error.remedy) if part)
         return Problem(f"bad-{error.field}", error.field, what)
