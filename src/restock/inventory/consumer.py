@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import cast
 
 from restock.core.clock import Clock, timestamp
 from restock.core.event import Event
-from restock.core.quantity import to_scaled
+from restock.core.quantity import decimal, to_scaled
 from restock.engine.database import Transaction
 from restock.inventory import store
 from restock.inventory.model import DEFAULT_WAREHOUSE, Stock
@@ -25,7 +24,7 @@ class InventoryConsumer:
     async def on_orders(self, tx: Transaction, events: Sequence[Event]) -> None:
         """Reserve each item of each order: what is available now, the rest as a backorder."""
         lines = [
-            (event, cast("str", line["sku"]), to_scaled(cast("Decimal", line["quantity"])))
+            (event, cast("str", line["sku"]), to_scaled(decimal(line["quantity"], "quantity")))
             for event in events
             if event.type == "OrderPlaced"
             for line in cast("list[Mapping[str, object]]", event.data["items"])
@@ -56,19 +55,25 @@ class InventoryConsumer:
     async def on_receipts(self, tx: Transaction, events: Sequence[Event]) -> None:
         """Put received goods on the shelf and serve backorders, oldest first."""
         receipts = [
-            (event, str(line["product_id"]), str(line["warehouse_id"]), to_scaled(cast("Decimal", line["quantity"])))
+            (
+                event,
+                str(line["product_id"]),
+                str(line["warehouse_id"]),
+                to_scaled(decimal(line["quantity"], "quantity")),
+            )
             for event in events
             if event.type == "GoodsReceived"
             for line in cast("list[Mapping[str, object]]", event.data["lines"])
         ]
         stock = await store.stock_of(tx, [product for _, product, _, _ in receipts])
+        stock |= await store.first_stock(tx, [(product, warehouse) for _, product, warehouse, _ in receipts], stock)
         at = timestamp(self._clock.now())
         changed: dict[store.Place, Stock] = {}
         served: dict[store.Place, int] = {}
         changes = []
         for event, product, warehouse, quantity in receipts:
             place = (product, warehouse)
-            before = stock.get(place) or Stock(0)
+            before = stock[place]
             after = before.receive(quantity)
             stock[place] = changed[place] = after
             served[place] = served.get(place, 0) + before.backordered - after.backordered

@@ -102,20 +102,26 @@ def item(row: Mapping[str, object]) -> Item:
 
 def stock_count(row: Mapping[str, object]) -> StockCount:
     """Read a count from named values. Raises InvalidInput naming the field."""
-    on_hand = not_negative(row.get("on_hand"), "on_hand")
-    reserved = not_negative(_given(row, "reserved"), "reserved")
+    return checked_count(
+        StockCount(
+            name(row.get("product_id"), "product_id"),
+            not_negative(row.get("on_hand"), "on_hand"),
+            _given(row, "reserved"),
+            name(row.get("warehouse_id") or DEFAULT_WAREHOUSE, "warehouse_id"),
+        )
+    )
+
+
+def checked_count(one: StockCount) -> StockCount:
+    """Give back a count that stock can have. Raises InvalidInput naming the field."""
+    on_hand, reserved = not_negative(one.on_hand, "on_hand"), not_negative(one.reserved, "reserved")
     if reserved > on_hand:
         raise InvalidInput(
             f"{plain(reserved)} reserved is more than {plain(on_hand)} on hand.",
             field="reserved",
             remedy="What is promised beyond the stock is a backorder.",
         )
-    return StockCount(
-        name(row.get("product_id"), "product_id"),
-        on_hand,
-        reserved,
-        name(row.get("warehouse_id") or DEFAULT_WAREHOUSE, "warehouse_id"),
-    )
+    return one
 
 
 def _given(row: Mapping[str, object], field: str) -> Decimal:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from restock.core.clock import Clock, timestamp
+from restock.core.errors import InvalidInput
 from restock.core.event import Event
 from restock.core.frame import batches
 from restock.core.ids import Ids
 from restock.core.quantity import from_scaled, to_scaled
 from restock.engine.database import Database, Transaction
 from restock.inventory import store
-from restock.inventory.model import Item, Stock, StockCount
+from restock.inventory.model import Item, Stock, StockCount, checked_count
 from restock.inventory.port import (
     BackorderFrame,
     BackordersRequest,
@@ -24,6 +25,9 @@ from restock.inventory.port import (
 
 TOPIC = "inventory-updates"
 PARTITIONS = 4
+
+MAX_PAGE = 1000
+"""Rows in one page."""
 
 
 class InventoryService:
@@ -41,7 +45,7 @@ class InventoryService:
     async def put_stock(self, request: PutStockRequest) -> Stored:
         """Store counts; the same again change nothing."""
         changed = 0
-        for batch in batches(request.stock):
+        for batch in batches([checked_count(one) for one in request.stock]):
 
             async def unit(tx: Transaction, batch: list[StockCount] = batch) -> int:
                 return await self._count(tx, batch)
@@ -62,11 +66,11 @@ class InventoryService:
 
     async def catalogue(self, request: CatalogueRequest) -> CatalogueFrame:
         """Give a page of the catalogue."""
-        return await store.catalogue(self._database, request.after, request.limit)
+        return await store.catalogue(self._database, request.after, _limit(request.limit))
 
     async def backorders(self, request: BackordersRequest) -> BackorderFrame:
         """Give a page of what customers wait for."""
-        return await store.backorders(self._database, request.after, request.limit)
+        return await store.backorders(self._database, request.after, _limit(request.limit))
 
     async def revision(self) -> int:
         """Give a number that grows whenever stock or products change."""
@@ -75,6 +79,7 @@ class InventoryService:
     async def _count(self, tx: Transaction, counts: list[StockCount]) -> int:
         at = timestamp(self._clock.now())
         known = await store.stock_of(tx, [one.product_id for one in counts])
+        first = await store.first_stock(tx, [(one.product_id, one.warehouse_id) for one in counts], known)
         changed: dict[store.Place, Stock] = {}
         events = []
         for one in counts:
@@ -83,9 +88,10 @@ class InventoryService:
             on_hand, reserved = to_scaled(one.on_hand), to_scaled(one.reserved)
             if before is not None and (before.on_hand, before.reserved) == (on_hand, reserved):
                 continue
-            after = (before or Stock(0)).count(on_hand, reserved)
+            before = before or first[place]
+            after = before.count(on_hand, reserved)
             changed[place] = after
-            events.append(self.stock_event("StockCounted", place, before or Stock(0), after, at))
+            events.append(self.stock_event("StockCounted", place, before, after, at))
         await store.put_items(tx, [Item(one.product_id) for one in counts], replace=False)
         await store.put_stock(tx, changed, at)
         await store.OUTBOX.add(tx, events)
@@ -110,3 +116,9 @@ class InventoryService:
             "backordered": from_scaled(after.backordered),
         }
         return Event(self._ids.new(), kind, TOPIC, product, at, data, cause)
+
+
+def _limit(limit: int) -> int:
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidInput(f"{limit} is not 1 to {MAX_PAGE}.", field="limit")
+    return limit

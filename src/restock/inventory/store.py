@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sqlalchemy import MetaData, Table, and_, bindparam, func, select
+from sqlalchemy import Index, MetaData, Table, and_, bindparam, func, select
 
 from restock.core.quantity import from_scaled, to_scaled
 from restock.engine.database import Database, Statement, Transaction
@@ -52,6 +52,7 @@ BACKORDER = Table(
     scaled("quantity"),
     label("reason"),
     moment("at"),
+    Index("backorder_of_product", "product_id"),
 )
 OUTBOX = Outbox(outbox_table(METADATA))
 _INBOX_TABLE = inbox_table(METADATA)
@@ -135,6 +136,15 @@ async def stock_of(tx: Transaction, products: Sequence[str]) -> dict[Place, Stoc
     return {(row[0], row[1]): Stock(*row[2:]) for row in await tx.read(_STOCK, {"products": products})}
 
 
+async def first_stock(tx: Transaction, places: Sequence[Place], known: Mapping[Place, Stock]) -> dict[Place, Stock]:
+    """Give the stock of places that have no record yet: nothing on the shelf, and what customers wait for already."""
+    new = dict.fromkeys((place for place in places if place not in known), 0)
+    for _, product, warehouse, quantity in await tx.read(_BACKORDERS_OF, {"products": sorted({p for p, _ in new})}):
+        if (product, warehouse) in new:
+            new[product, warehouse] += quantity
+    return {place: Stock(0, backordered=waiting) for place, waiting in new.items()}
+
+
 async def put_stock(tx: Transaction, stock: Mapping[Place, Stock], at: str) -> None:
     """Store changed stock."""
     await tx.write_many(
@@ -185,7 +195,9 @@ async def add_backorders(tx: Transaction, rows: Sequence[Mapping[str, object]]) 
 async def serve_backorders(tx: Transaction, served: Mapping[Place, int]) -> None:
     """Take served quantities off the oldest backorders."""
     left = dict(served)
-    for number, product, warehouse, quantity in await tx.read(_BACKORDERS_OF, {"products": [p for p, _ in served]}):
+    for number, product, warehouse, quantity in await tx.read(
+        _BACKORDERS_OF, {"products": sorted({p for p, _ in served})}
+    ):
         taken = min(quantity, left.get((product, warehouse), 0))
         if taken == 0:
             continue

@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from hashlib import sha256
 
 from restock.core.clock import timestamp
 from restock.core.errors import InvalidInput, RestockError, Stale
 from restock.core.event import Event
 from restock.core.ids import Ids
+from restock.core.quantity import decimal, not_negative
 from restock.engine.database import Transaction
-from restock.engine.database.once import Effect, same_request
+from restock.engine.database.columns import NAME_LENGTH
+from restock.engine.database.once import MAX_KEY, Effect, same_request
 from restock.purchasing import store
 from restock.purchasing.model import TOPIC, Line, OrderEvent, PurchaseOrder, State, apply
 from restock.purchasing.port import CreateRequest, NewOrder
 from restock.purchasing.tables import ONCE, OUTBOX
-
-FILE_CHANNEL = "file"
-"""The dispatch channel that writes the order file to the outbox folder."""
 
 NUMBER_DIGITS = 6
 
@@ -36,12 +36,35 @@ async def create(tx: Transaction, request: CreateRequest, now: datetime, ids: Id
     """Create the orders asked for inside the transaction; a result or an error for each, in order."""
     effects = await ONCE.found(tx, [one.idempotency_key for one in request.orders if one.idempotency_key])
     versions = await store.plan_versions(tx, [line.product_id for one in request.orders for line in one.lines])
-    results: list[PurchaseOrder | RestockError | None] = [
-        await _known(tx, one, effects) or _checked(one, versions) for one in request.orders
+    results: list[PurchaseOrder | RestockError | None] = []
+    firsts: dict[str, int] = {}
+    for place, one in enumerate(request.orders):
+        if firsts.setdefault(one.idempotency_key or f"#{place}", place) == place:
+            results.append(await _known(tx, one, effects) or _checked(one, versions))
+        else:
+            results.append(None)
+    repeated = [one.idempotency_key and firsts[one.idempotency_key] != at for at, one in enumerate(request.orders)]
+    wanted = [
+        one for one, result, again in zip(request.orders, results, repeated, strict=True) if not (result or again)
     ]
-    wanted = [one for one, result in zip(request.orders, results, strict=True) if result is None]
     made = iter(await _write(tx, wanted, request.actor, now, ids) if wanted else ())
-    return [next(made) if result is None else result for result in results]
+    answers: Results = []
+    for one, result, again in zip(request.orders, results, repeated, strict=True):
+        if again:
+            first = firsts[one.idempotency_key]
+            answers.append(_same(one, request.orders[first]) or answers[first])
+        else:
+            answers.append(result or next(made))
+    return answers
+
+
+def _same(new: NewOrder, first: NewOrder) -> RestockError | None:
+    """Tell whether a key that comes twice in one request comes with the same order."""
+    try:
+        same_request(new.idempotency_key, Effect(_fingerprint(first), ""), _fingerprint(new))
+    except InvalidInput as error:
+        return error
+    return None
 
 
 async def _known(tx: Transaction, new: NewOrder, effects: Mapping[str, Effect]) -> PurchaseOrder | RestockError | None:
@@ -58,18 +81,16 @@ async def _known(tx: Transaction, new: NewOrder, effects: Mapping[str, Effect]) 
 def _fingerprint(new: NewOrder) -> str:
     places = sorted(f"{line.product_id}@{line.warehouse_id}" for line in new.lines)
     text = ",".join(places)
-    return text if len(text) <= 128 else f"{len(places)} lines from {places[0]}"[:128]
+    return text if len(text) <= NAME_LENGTH else f"{len(places)} lines, {sha256(text.encode()).hexdigest()}"
 
 
 def _checked(new: NewOrder, versions: dict[store.Place, int]) -> RestockError | None:
     """Tell why the order cannot be made, or take its needs so that a later one in the same request cannot."""
-    if not new.lines:
-        return InvalidInput("An order needs a line.", field="lines")
-    if new.state not in _STARTS:
-        return InvalidInput(f"An order does not start as {new.state!r}.", field="state")
+    try:
+        _check_values(new)
+    except InvalidInput as error:
+        return error
     for line in new.lines:
-        if line.quantity <= 0 or line.total_amount <= 0:
-            return InvalidInput(f"The line for {line.product_id} has no quantity or no amount.", field="lines")
         current = versions.get((line.product_id, line.warehouse_id), 0)
         if current != line.plan_version:
             return Stale(
@@ -80,6 +101,31 @@ def _checked(new: NewOrder, versions: dict[store.Place, int]) -> RestockError | 
     for line in new.lines:
         versions[line.product_id, line.warehouse_id] = line.plan_version + 1
     return None
+
+
+def _check_values(new: NewOrder) -> None:
+    """Refuse an order that would be stored otherwise than it was asked for. Raises InvalidInput."""
+    if not new.lines:
+        raise InvalidInput("An order needs a line.", field="lines")
+    if new.state not in _STARTS:
+        raise InvalidInput(f"An order does not start as {new.state!r}.", field="state")
+    if new.send and new.state != State.APPROVED:
+        raise InvalidInput(f"An order that is {new.state} cannot be sent.", field="send")
+    if len(new.idempotency_key) > MAX_KEY:
+        raise InvalidInput(f"has more than {MAX_KEY} characters.", field="idempotency_key")
+    for name in ("total_amount", "discount_amount", "tax_amount", "grand_total"):
+        not_negative(getattr(new, name), name)
+    places = set()
+    for line in new.lines:
+        if line.quantity <= 0 or line.total_amount <= 0:
+            raise InvalidInput(f"The line for {line.product_id} has no quantity or no amount.", field="lines")
+        for value in (line.quantity, line.purchase_quantity, line.unit_price, line.total_amount):
+            decimal(value, "lines")
+        places.add((line.product_id, line.warehouse_id))
+    if len(places) != len(new.lines):
+        raise InvalidInput(
+            "A product is on two lines of the order.", field="lines", remedy="Join them: one need, one line."
+        )
 
 
 async def _write(
@@ -106,7 +152,7 @@ async def _write(
             effects.append((new.idempotency_key, Effect(_fingerprint(new), created.po_id)))
     await store.add_orders(tx, orders)
     await store.add_events(tx, history)
-    await store.add_dispatch(tx, [order for order in orders if order.state is State.SENT], FILE_CHANNEL, at)
+    await store.add_dispatch(tx, [order for order in orders if order.state is State.SENT], store.FILE_CHANNEL, at)
     await OUTBOX.add(tx, news)
     await ONCE.store(tx, effects, at)
     await store.bump(tx)

@@ -16,7 +16,6 @@ from restock.core.clock import Clock, timestamp
 from restock.core.errors import RestockError
 from restock.engine.database import Database, Transaction
 from restock.purchasing import store
-from restock.purchasing.creation import FILE_CHANNEL
 from restock.purchasing.model import PurchaseOrder, State
 
 BATCH = 64
@@ -72,7 +71,7 @@ class Dispatcher:
 
     async def backlog(self) -> Backlog:
         """Give what waits, also what pauses after a failure."""
-        return Backlog(*await store.dispatch_backlog(self._database, FILE_CHANNEL))
+        return Backlog(*await store.dispatch_backlog(self._database, store.FILE_CHANNEL))
 
     async def drain(self, on_progress: Callable[[int], None] | None = None) -> int:
         """Deliver what waits, oldest first, each order at most once; give the number delivered.
@@ -82,7 +81,7 @@ class Dispatcher:
         delivered = 0
         async with self._turn:
             start = timestamp(self._clock.now())
-            while attempts := await store.waiting(self._database, FILE_CHANNEL, start, BATCH):
+            while attempts := await store.waiting(self._database, store.FILE_CHANNEL, start, BATCH):
                 orders = await store.orders_of_ids(self._database, list(attempts))
                 wanted = [order for order in orders if order.state is not State.CANCELLED]
                 outcomes = dict.fromkeys(attempts, WITHDRAWN) | dict.fromkeys((one.po_id for one in wanted), DONE)
@@ -117,7 +116,7 @@ class Dispatcher:
         rows = [
             {
                 "key": po_id,
-                "of_channel": FILE_CHANNEL,
+                "of_channel": store.FILE_CHANNEL,
                 "new_state": outcomes[po_id],
                 "new_attempts": attempts[po_id] + 1,
                 "new_at": timestamp(now + _pause(attempts[po_id]) if po_id in problems else now),

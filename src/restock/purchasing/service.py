@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
+from hashlib import sha256
 
 from restock.core.clock import Clock, timestamp
 from restock.core.errors import InvalidInput, NotFound, Refused
 from restock.core.event import Event
 from restock.core.ids import Ids
 from restock.core.quantity import plain, positive
+from restock.core.text import MAX_NAME
 from restock.engine.database import Database, Transaction
-from restock.engine.database.once import Effect, same_request
+from restock.engine.database.once import MAX_KEY, Effect, same_request
 from restock.purchasing import creation, store
 from restock.purchasing.model import TOPIC, OrderEvent, PurchaseOrder, State, allowed, apply, rebuilt, supply_change
 from restock.purchasing.port import (
@@ -30,6 +33,9 @@ from restock.purchasing.tables import ONCE, OUTBOX, REVISION
 
 MAX_PAGE = 1000
 """Orders in one page."""
+
+MAX_REASON = 1000
+"""Characters of a reason; the column is as wide."""
 
 Data = Mapping[str, object]
 
@@ -97,7 +103,8 @@ class PurchasingService:
     async def receive(self, request: ReceiveRequest) -> PurchaseOrder:
         """Record goods that arrived."""
         change = ChangeRequest(request.po_id, request.actor, request.reason, request.idempotency_key)
-        return await self._change(change, [("GoodsReceived", lambda order: _arrived(order, request))])
+        wanted = ",".join(f"{one.line_no}:{one.quantity}" for one in request.lines)
+        return await self._change(change, [("GoodsReceived", lambda order: _arrived(order, request))], wanted)
 
     async def order(self, request: OrderRequest) -> PurchaseOrder:
         """Give one order."""
@@ -133,11 +140,15 @@ class PurchasingService:
         return rebuilt(await store.as_created(self._database, po_id), events[1:])
 
     async def _change(
-        self, request: ChangeRequest, moves: list[tuple[str, Callable[[PurchaseOrder], Data]]]
+        self, request: ChangeRequest, moves: list[tuple[str, Callable[[PurchaseOrder], Data]]], wanted: str = ""
     ) -> PurchaseOrder:
-        """Apply one or two moves to an order in one transaction, once per idempotency key."""
+        """Apply one or two moves to an order in one transaction, once per idempotency key; `wanted` tells requests apart."""
+        _check_length(request.reason, "reason", MAX_REASON)
+        _check_length(request.actor, "actor", MAX_NAME)
         key = request.idempotency_key and f"{request.po_id}:{request.idempotency_key}"
-        fingerprint = moves[0][0]
+        _check_length(key, "idempotency_key", MAX_KEY)
+        name = moves[0][0]
+        fingerprint = f"{name} {sha256(wanted.encode()).hexdigest()}" if wanted else name
 
         async def unit(tx: Transaction) -> PurchaseOrder:
             before = await store.order(tx, request.po_id)
@@ -156,7 +167,7 @@ class PurchasingService:
                 await ONCE.store(tx, [(key, Effect(fingerprint, before.po_id))], at)
             return before
 
-        return await self._database.write(f"change.{fingerprint}", unit)
+        return await self._database.write(f"change.{name}", unit)
 
     async def _apply(self, tx: Transaction, before: PurchaseOrder, event: OrderEvent) -> PurchaseOrder:
         after = apply(before, event)
@@ -164,10 +175,15 @@ class PurchasingService:
         await store.change_order(tx, before, after)
         await store.change_supply(tx, supply_change(before, after, event.type))
         if event.type == "PurchaseOrderSent":
-            await store.add_dispatch(tx, [after], creation.FILE_CHANNEL, event.at)
+            await store.add_dispatch(tx, [after], store.FILE_CHANNEL, event.at)
         await OUTBOX.add(tx, [Event(self._ids.new(), event.type, TOPIC, event.po_id, event.at, _told(after, event))])
         await store.bump(tx)
         return after
+
+
+def _check_length(text: str, field: str, most: int) -> None:
+    if len(text) > most:
+        raise InvalidInput(f"has more than {most} characters.", field=field)
 
 
 def _no_data(_order: PurchaseOrder) -> Data:
@@ -184,12 +200,14 @@ def _told(order: PurchaseOrder, event: OrderEvent) -> dict[str, object]:
 
 def _arrived(order: PurchaseOrder, request: ReceiveRequest) -> Data:
     lines = {line.line_no: line for line in order.lines}
-    receipts = [(one.line_no, positive(one.quantity, "quantity")) for one in request.lines]
-    for number, _ in receipts:
-        if number not in lines:
-            raise InvalidInput(f"{order.po_id} has no line {number}.", field="line_no")
+    receipts: dict[int, Decimal] = {}
+    for one in request.lines:
+        if one.line_no not in lines:
+            raise InvalidInput(f"{order.po_id} has no line {one.line_no}.", field="line_no")
+        arrived = positive(one.quantity, "quantity") + receipts.get(one.line_no, Decimal(0))  # two pallets of one line
+        receipts[one.line_no] = positive(arrived, "quantity")
     if not request.lines:
-        receipts = [(line.line_no, line.to_come) for line in order.lines if line.to_come]
+        receipts = {line.line_no: line.to_come for line in order.lines if line.to_come}
     return {
         "lines": [
             {
@@ -198,6 +216,6 @@ def _arrived(order: PurchaseOrder, request: ReceiveRequest) -> Data:
                 "warehouse_id": lines[number].warehouse_id,
                 "quantity": plain(quantity),
             }
-            for number, quantity in receipts
+            for number, quantity in receipts.items()
         ]
     }

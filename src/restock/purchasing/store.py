@@ -30,6 +30,9 @@ from restock.purchasing.tables import DISPATCH, EVENT, LINE, NUMBER, PLAN, PURCH
 Place = tuple[str, str]
 """Product and warehouse."""
 
+FILE_CHANNEL = "file"
+"""The dispatch channel that writes the order file to the outbox folder."""
+
 WAITING = "waiting"
 """The state of a dispatch row whose order is still to be handed to its channel."""
 

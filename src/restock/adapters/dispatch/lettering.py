@@ -1,12 +1,13 @@
 """Which font can write a text.
 
 Helvetica, which every reader has, writes Western European text and costs nothing. Other Latin letters come from Vera, which
-reportlab ships and which is then embedded. A letter that neither has (Chinese, Cyrillic) shows as a question mark: visible,
-and the exact text is in the JSON beside the PDF.
+reportlab ships and which is then embedded. A letter that neither has is shown without its accent (ź as z) or as a question
+mark (Chinese, Cyrillic): visible, and the exact text is in the JSON beside the PDF.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from functools import lru_cache
 
 from reportlab.pdfbase import pdfmetrics
@@ -32,8 +33,13 @@ def lettered(text: str, face: str) -> tuple[str, str]:
     except UnicodeEncodeError:
         font = _WIDE[face]
         known = _glyphs(font)
-        return "".join(letter if ord(letter) in known else UNKNOWN for letter in text), font
+        return "".join(_nearest(letter, known) for letter in text), font
     return text, face
+
+
+def _nearest(letter: str, known: frozenset[int]) -> str:
+    base = letter if ord(letter) in known else unicodedata.normalize("NFKD", letter)[0]
+    return base if ord(base) in known else UNKNOWN
 
 
 @lru_cache

@@ -29,8 +29,11 @@ NUMBER, PRODUCT, QUANTITY, UNIT, PRICE, TOTAL = LEFT + 22, LEFT + 30, LEFT + 305
 """Right edges of columns with numbers, left edges of columns with words."""
 
 PRODUCT_WIDTH, UNIT_WIDTH = 195.0, 55.0
-SURE_TO_FIT = 20
-"""Characters that fit a product's column whatever they are: most names need not be measured."""
+NAME_WIDTH, NAME_ROWS = 230.0, 6
+"""Room for the supplier's name; it is measured in the small face and shown in a larger one."""
+
+WIDEST = 1.0
+"""Width of the widest letters in their size: a text of few letters need not be measured."""
 
 TOTAL_ROWS = 5
 MONEY_DECIMALS = 2
@@ -39,6 +42,7 @@ MONEY_DECIMALS = 2
 class _Row(NamedTuple):
     line: Line
     words: list[str]
+    units: list[str]
 
 
 def render(order: PurchaseOrder) -> bytes:
@@ -84,11 +88,12 @@ def _pages(order: PurchaseOrder) -> Iterator[list[_Row]]:
         words = _wrapped(line.product_id, PRODUCT_WIDTH)
         if several:
             words += _wrapped(f"to {line.warehouse_id}", PRODUCT_WIDTH)
-        height = ROW * len(words)
+        units = _wrapped(line.purchase_unit, UNIT_WIDTH)
+        height = ROW * max(len(words), len(units))
         if height > room:
             yield rows
             rows, room = [], NEXT_TOP - BOTTOM - ROW
-        rows.append(_Row(line, words))
+        rows.append(_Row(line, words, units))
         room -= height
     if room < TOTAL_ROWS * ROW:
         yield rows
@@ -98,7 +103,7 @@ def _pages(order: PurchaseOrder) -> Iterator[list[_Row]]:
 
 def _wrapped(text: str, width: float) -> list[str]:
     """Cut a text that is too wide into several; nothing of a name may be missing from an order."""
-    if len(text) <= SURE_TO_FIT:
+    if len(text) * SIZE * WIDEST <= width:
         return [text]
     pieces, piece = [], ""
     for letter in text:
@@ -142,9 +147,11 @@ class _Page:
         warehouses = sorted({line.warehouse_id for line in order.lines})
         name = order.supplier_name or order.supplier_id
         self.left(REGULAR, 8, LEFT, top - 32, "Supplier")
-        for row, piece in enumerate(_wrapped(name, 250)[:3]):
-            self.left(BOLD, 11, LEFT, top - 47 - 13 * row, piece)
-        self.left(REGULAR, SIZE, LEFT, top - 88, order.supplier_id)
+        y = top - 34
+        for piece in _wrapped(name, NAME_WIDTH)[:NAME_ROWS]:
+            y -= 13
+            self.left(BOLD, 11, LEFT, y, piece)
+        self.left(REGULAR, SIZE, LEFT, y - 14, order.supplier_id)
         facts = (
             ("Date", (order.sent_at or order.created_at)[:10]),
             ("Expected", order.expected_on or "as soon as possible"),
@@ -163,7 +170,7 @@ class _Page:
         self.left(BOLD, SIZE, PRODUCT, y, "Product")
         self.left(BOLD, SIZE, UNIT, y, "Unit")
         self._canvas.line(LEFT, y - 4, RIGHT, y - 4)
-        for line, words in rows:
+        for line, words, units in rows:
             y -= ROW
             for text, x in (
                 (str(line.line_no), NUMBER),
@@ -172,11 +179,10 @@ class _Page:
                 (money(line.total_amount), TOTAL),
             ):
                 self.right(REGULAR, SIZE, x, y, text)
-            self.left(REGULAR, SIZE, UNIT, y, _wrapped(line.purchase_unit, UNIT_WIDTH)[0])
-            self.left(REGULAR, SIZE, PRODUCT, y, words[0])
-            for piece in words[1:]:
-                y -= ROW
-                self.left(REGULAR, SIZE, PRODUCT, y, piece)
+            for x, pieces in ((PRODUCT, words), (UNIT, units)):
+                for row, piece in enumerate(pieces):
+                    self.left(REGULAR, SIZE, x, y - ROW * row, piece)
+            y -= ROW * (max(len(words), len(units)) - 1)
         return y
 
     def totals(self, order: PurchaseOrder, y: float) -> None:
