@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import repeat
 
 from restock.core.clock import Clock, timestamp
 from restock.core.errors import RestockError
@@ -51,9 +50,15 @@ class DecisionsService:
                     Decision(identifier, request.rulebook, rulebook.version, one.outputs, one.fired, one.facts)
                 )
         if request.record:
-            await self._keep_version(rulebook)
-            await self._keep(results, request)
+            made = [one for one in results if isinstance(one, Decision)]
+            subjects = request.subjects or [""] * len(results)
+            about = [about for one, about in zip(results, subjects, strict=True) if isinstance(one, Decision)]
+            await self._store(made, about, request.module)
         return Decided(results)
+
+    async def keep(self, decisions: Sequence[Decision], subjects: Sequence[str]) -> None:
+        """Keep decisions that were made without being recorded."""
+        await self._store(decisions, subjects, "")
 
     async def decision(self, request: DecisionRequest) -> StoredDecision:
         """Give a stored decision."""
@@ -95,14 +100,14 @@ class DecisionsService:
         await self._database.write("rulebook_version", unit)
         self._kept_versions.add(rulebook.version)
 
-    async def _keep(self, results: Sequence[Decision | RestockError], request: DecideRequest) -> None:
-        subjects = request.subjects or repeat("")
-        kept = [(one, subject) for one, subject in zip(results, subjects, strict=False) if isinstance(one, Decision)]
-        for batch in batches(kept):
+    async def _store(self, decisions: Sequence[Decision], subjects: Sequence[str], module: str) -> None:
+        for name in {one.rulebook for one in decisions}:
+            await self._keep_version(self._library.rulebook(name))
+        for batch in batches(list(zip(decisions, subjects, strict=True))):
 
             async def unit(tx: Transaction, batch: list[tuple[Decision, str]] = batch) -> None:
-                decisions, about = zip(*batch, strict=True)
-                await store.add(tx, decisions, request.module, about, timestamp(self._clock.now()))
+                made, about = zip(*batch, strict=True)
+                await store.add(tx, made, module, about, timestamp(self._clock.now()))
 
             await self._database.write("decide", unit)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
@@ -76,6 +76,8 @@ class SqliteDatabase:
         self._writer = connect(path)
         self._waiting: deque[_Waiting] = deque()
         self._group: asyncio.Task[None] | None = None
+        self.on_commit: list[Callable[[], None]] = []
+        """Called after each commit: relays and dispatchers want to know that there may be work."""
 
     async def read(self, statement: Statement, parameters: Parameters | None = None) -> list[Row]:
         """Give all rows of a query over what is committed."""
@@ -129,6 +131,8 @@ class SqliteDatabase:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             return _fail(group, translated(error, self.path))
+        for tell in self.on_commit:
+            tell()
         for waiting, (result, problem) in outcomes:
             if waiting.done.cancelled():
                 continue

@@ -1,0 +1,207 @@
+"""The composition root: settings to a running App. The only file that knows everyone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
+from restock.adapters.dispatch.files import OrderFiles
+from restock.core.clock import Clock, SystemClock
+from restock.core.errors import Unavailable
+from restock.core.ids import Ids
+from restock.decisions.library import Library
+from restock.decisions.service import DecisionsService
+from restock.engine.stream import EmbeddedLog, Relay, Subscriber
+from restock.inventory import service as inventory_service
+from restock.inventory import store as inventory_store
+from restock.inventory.consumer import InventoryConsumer
+from restock.inventory.service import InventoryService
+from restock.orders import placing
+from restock.orders import store as orders_store
+from restock.orders.service import OrdersService
+from restock.purchasing import model as purchasing_model
+from restock.purchasing import tables as purchasing_tables
+from restock.purchasing.dispatch import Dispatcher
+from restock.purchasing.service import PurchasingService
+from restock.replenishment import tables as replenishment_tables
+from restock.replenishment.consumer import ReplenishmentConsumer
+from restock.replenishment.operations import Neighbours
+from restock.replenishment.service import ReplenishmentService
+from restock.services import SCHEMAS
+from restock.settings import Settings
+from restock.suppliers.service import SuppliersService
+from restock.units.service import UnitsService
+
+TOPICS = {
+    placing.TOPIC: 6,
+    inventory_service.TOPIC: inventory_service.PARTITIONS,
+    purchasing_model.TOPIC: purchasing_model.PARTITIONS,
+}
+"""Every topic with its number of partitions, which never changes."""
+
+
+@dataclass
+class App:
+    """Every service of one process, wired to embedded stores. Make it with `opened`."""
+
+    settings: Settings
+    clock: Clock
+    ids: Ids
+    databases: EmbeddedDatabases
+    stream: EmbeddedLog
+    orders: OrdersService
+    inventory: InventoryService
+    suppliers: SuppliersService
+    units: UnitsService
+    decisions: DecisionsService
+    purchasing: PurchasingService
+    replenishment: ReplenishmentService
+    waker: ReplenishmentConsumer
+    relays: list[Relay]
+    subscribers: list[Subscriber]
+    dispatcher: Dispatcher
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def ports(self) -> dict[str, object]:
+        """Give the ports by the name that operations use."""
+        return {
+            "orders": self.orders,
+            "inventory": self.inventory,
+            "suppliers": self.suppliers,
+            "units": self.units,
+            "decisions": self.decisions,
+            "purchasing": self.purchasing,
+            "replenishment": self.replenishment,
+        }
+
+    def start(self) -> None:
+        """Run relays, subscribers and the dispatcher until `close`."""
+        self.tasks = [asyncio.create_task(worker.run()) for worker in self._workers()]
+
+    async def settle(self) -> None:
+        """Carry every event to its last effect: publish, consume, dispatch, until nothing moves."""
+        moved = 1
+        while moved:
+            moved = 0
+            for relay in self.relays:
+                moved += await relay.drain()
+            for subscriber in self.subscribers:
+                moved += await subscriber.drain()
+        await self.dispatcher.drain()
+        await self.replenishment.drain()
+
+    def problems(self) -> list[str]:
+        """Say what stands still and needs a person; empty when all is well."""
+        return [str(worker.problem) for worker in self._workers() if worker.problem is not None]
+
+    def _workers(self) -> list[Relay | Subscriber | Dispatcher]:
+        return [*self.relays, *self.subscribers, self.dispatcher]
+
+
+@asynccontextmanager
+async def opened(settings: Settings, clock: Clock | None = None, ids: Ids | None = None) -> AsyncIterator[App]:
+    """Open every store, migrating what must be, and wire every service; close all of it at the end."""
+    clock = clock or SystemClock()
+    databases = EmbeddedDatabases(settings.home, SCHEMAS)
+    files = OrderFiles(settings.home / "outbox", in_process=not settings.dispatch_process)
+    try:
+        app = await _wired(settings, databases, files, clock, ids or Ids(clock))
+        try:
+            yield app
+        finally:
+            await app.replenishment.close()
+            for task in app.tasks:
+                task.cancel()
+            await asyncio.gather(*app.tasks, return_exceptions=True)
+    finally:
+        await files.close()
+        await databases.close()
+
+
+async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderFiles, clock: Clock, ids: Ids) -> App:
+    stream = EmbeddedLog(databases["stream"], clock)
+    for topic, partitions in TOPICS.items():
+        await stream.create_topic(topic, partitions)
+    orders = OrdersService(databases["oms"], clock, ids)
+    inventory = InventoryService(databases["inventory"], clock, ids)
+    suppliers = SuppliersService(databases["supplier"], clock)
+    units = UnitsService(databases["uom"], clock)
+    decisions = DecisionsService(databases["decisions"], Library(settings.home / "rulebooks"), clock, ids)
+    purchasing = PurchasingService(databases["po"], clock, ids)
+    neighbours = Neighbours(orders, inventory, suppliers, units, decisions, purchasing)
+    replenishment = ReplenishmentService(databases["decisions"], neighbours, clock, ids, settings.flow)
+    waker = ReplenishmentConsumer(replenishment)
+    relays = [
+        Relay(databases["oms"], orders_store.OUTBOX_EVENTS, stream),
+        Relay(databases["inventory"], inventory_store.OUTBOX, stream),
+        Relay(databases["po"], purchasing_tables.OUTBOX, stream),
+    ]
+    dispatcher = Dispatcher(databases["po"], files, clock)
+    for database, relay in zip(("oms", "inventory", "po"), relays, strict=True):
+        databases[database].on_commit.append(relay.notify)
+    databases["po"].on_commit.append(dispatcher.notify)
+    return App(
+        settings=settings,
+        clock=clock,
+        ids=ids,
+        databases=databases,
+        stream=stream,
+        orders=orders,
+        inventory=inventory,
+        suppliers=suppliers,
+        units=units,
+        decisions=decisions,
+        purchasing=purchasing,
+        replenishment=replenishment,
+        waker=waker,
+        relays=relays,
+        subscribers=_subscribers(databases, stream, InventoryConsumer(inventory, clock), waker),
+        dispatcher=dispatcher,
+    )
+
+
+def _subscribers(
+    databases: EmbeddedDatabases, stream: EmbeddedLog, stock: InventoryConsumer, waker: ReplenishmentConsumer
+) -> list[Subscriber]:
+    inventory = databases["inventory"]
+    return [
+        Subscriber(
+            stream, "inventory.orders", [placing.TOPIC], stock.on_orders, inventory, inventory_store.ORDERS_INBOX
+        ),
+        Subscriber(
+            stream,
+            "inventory.receipts",
+            [purchasing_model.TOPIC],
+            stock.on_receipts,
+            inventory,
+            inventory_store.RECEIPTS_INBOX,
+        ),
+        Subscriber(
+            stream,
+            "replenishment",
+            [inventory_service.TOPIC],
+            waker.seen,
+            databases["decisions"],
+            replenishment_tables.INBOX,
+            after=waker.wake,
+        ),
+    ]
+
+
+@asynccontextmanager
+async def background(app: App) -> AsyncIterator[bool]:
+    """Own the background work of this home if nobody else does; say whether. The kernel frees it with the process.
+
+    A command beside a running server leaves events to the server, which looks for those of other processes.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            stack.enter_context(exclusive(app.settings.home, "background", "Another process does the background work."))
+        except Unavailable:
+            yield False
+        else:
+            yield True

@@ -1,0 +1,49 @@
+"""Where replenishment listens: a stock change that takes a position below its reorder point wakes the flow for that
+product alone. Nothing polls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from restock.core.errors import RestockError
+from restock.core.event import Event
+from restock.engine.database import Transaction
+from restock.replenishment.model import Need
+from restock.replenishment.port import FlowReply, FlowRequest
+from restock.replenishment.service import ReplenishmentService
+
+WAKES = ("StockReserved", "StockCounted", "StockReceived")
+
+
+class ReplenishmentConsumer:
+    """Wakes flows. Waking twice orders once, so `wake` may see an event again after a crash."""
+
+    def __init__(self, service: ReplenishmentService) -> None:
+        self._service = service
+        self.replies: list[tuple[Event, FlowReply | RestockError]] = []
+        """Answers of the flows woken, kept when `keep_replies` is set (the demo prints them)."""
+        self.keep_replies = False
+
+    async def seen(self, tx: Transaction, events: Sequence[Event]) -> None:
+        """Nothing to store: the inbox remembers the events, the effect is in `wake`."""
+
+    async def wake(self, events: Sequence[Event]) -> None:
+        """Run the flow for each product among the events whose position is below its reorder point."""
+        latest = {str(event.data["sku"]): event for event in events if event.type in WAKES}
+        if not latest:
+            return
+        items = [{"product_id": sku, "warehouse_id": str(event.data["warehouse_id"])} for sku, event in latest.items()]
+        needs = await self._service.operations.needs(items)
+        for item, one in zip(items, needs, strict=True):
+            if isinstance(one, Need) and one.position < one.reorder_point:
+                await self._run(latest[item["product_id"]], one)
+
+    async def _run(self, event: Event, one: Need) -> None:
+        reply: FlowReply | RestockError
+        try:
+            reply = await self._service.flow(FlowRequest(one.product_id, one.warehouse_id, causation_id=event.event_id))
+        except RestockError as error:
+            reply = error
+        if self.keep_replies:
+            self.replies.append((event, reply))

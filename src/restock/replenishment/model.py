@@ -1,0 +1,173 @@
+"""What is needed of a product, put together from what five contexts know. Pure.
+
+Inventory position = available - backordered + on_order: goods promised to customers beyond the stock are not there to be
+promised again (the textbook position). on_order = ordered total - received total, where the received total comes with the
+stock it raised, so a receipt is never counted twice nor missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from restock.core.errors import NotFound
+from restock.core.quantity import plain
+from restock.units.model import factor_between
+
+Row = Mapping[str, object]
+"""One row of a port's frame, by column name."""
+
+
+class Outcome(StrEnum):
+    """What a run or a plan found for a product."""
+
+    ORDERED = "ordered"
+    PROPOSED = "proposed"
+    COVERED = "covered"
+    NO_NEED = "no_need"
+    BLOCKED = "blocked"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The facts of one product. When `blocked` is not empty nothing can be decided, and it says why."""
+
+    product_id: str
+    warehouse_id: str
+    demand_per_day: Decimal
+    trend: str
+    available: Decimal
+    on_order: Decimal
+    safety_stock: Decimal
+    stock_unit: str
+    plan_version: int
+    blocked: str = ""
+    supplier_id: str = ""
+    supplier_name: str = ""
+    currency: str = ""
+    lead_time_days: int = 0
+    moq: Decimal = Decimal(0)
+    order_multiple: Decimal = Decimal(1)
+    purchase_unit: str = ""
+    purchase_factor: Decimal = Decimal(1)
+    unit_price: Decimal = Decimal(0)
+    is_active: bool = False
+
+    @property
+    def position(self) -> Decimal:
+        """Inventory position: what is there or still to come."""
+        return self.available + self.on_order
+
+    @property
+    def reorder_point(self) -> Decimal:
+        """Demand over the lead time plus safety stock, in the stock unit."""
+        return self.demand_per_day * self.lead_time_days + self.safety_stock
+
+
+NO_SUPPLY: Row = {"ordered_total": Decimal(0), "version": 0}
+"""The plan row of a product that was never ordered."""
+
+
+def need_of(
+    product: str,
+    warehouse: str,
+    demand: Row | None,
+    stock: Row | None,
+    terms: Row | None,
+    conversions: Sequence[tuple[str, str, Decimal]],
+    supply: Row | None,
+) -> Need:
+    """Put the facts together. Raises NotFound when demand or stock is unknown: a missing fact is never a zero."""
+    if stock is None or demand is None:
+        raise _unknown(product, warehouse, demand, stock, terms)
+    plan = supply or NO_SUPPLY
+    ordered, received = plan["ordered_total"], stock["received_total"]
+    available, backordered = stock["available"], stock["backordered"]
+    per_day, safety = demand["demand_per_day"], stock["safety_stock"]
+    assert isinstance(ordered, Decimal) and isinstance(received, Decimal)
+    assert isinstance(available, Decimal) and isinstance(backordered, Decimal)
+    assert isinstance(per_day, Decimal) and isinstance(safety, Decimal)
+    facts = {
+        "product_id": product,
+        "warehouse_id": warehouse,
+        "demand_per_day": per_day,
+        "trend": demand["trend"],
+        "available": available - backordered,
+        "on_order": max(Decimal(0), ordered - received),
+        "safety_stock": safety,
+        "stock_unit": stock["stock_unit"],
+        "plan_version": plan["version"],
+    }
+    if terms is None:
+        return Need(blocked="No supplier sells it.", **facts)  # type: ignore[arg-type]  # typed by the ports' frames
+    stock_unit, purchase_unit = str(stock["stock_unit"]), str(terms["purchase_unit"] or stock["stock_unit"])
+    factor = factor_between(conversions, purchase_unit, stock_unit)
+    blocked = "" if factor is not None else f"No conversion from {purchase_unit} to {stock_unit} is on file."
+    bought = {name: terms[name] for name in _TERMS}
+    return Need(
+        blocked=blocked,
+        purchase_unit=purchase_unit,
+        purchase_factor=factor if factor is not None else Decimal(1),
+        **facts,  # type: ignore[arg-type]  # typed by the ports' frames
+        **bought,  # type: ignore[arg-type]
+    )
+
+
+_TERMS = (
+    "supplier_id",
+    "supplier_name",
+    "currency",
+    "lead_time_days",
+    "moq",
+    "order_multiple",
+    "unit_price",
+    "is_active",
+)
+
+
+def _unknown(product: str, warehouse: str, demand: Row | None, stock: Row | None, terms: Row | None) -> NotFound:
+    if demand is None and stock is None and terms is None:
+        return NotFound(
+            f"There is no product {product}.",
+            field="product_id",
+            remedy="Check the name, or import it with `restock import`.",
+        )
+    missing, kind = (f"stock in {warehouse}", "stock") if stock is None else ("demand", "orders")
+    return NotFound(
+        f"Product {product} has no {missing} on file; a missing fact is never taken as zero.",
+        field="product_id",
+        remedy=f"Import it with `restock import {kind} FILE`.",
+    )
+
+
+def judged(need: Need, outputs: Mapping[str, object]) -> tuple[Outcome, str]:
+    """Say what a decision means for a product: the outcome, and the reason in a sentence."""
+    if outputs.get("blocked"):
+        return Outcome.BLOCKED, str(outputs.get("blocked_reason") or "The rules blocked it.")
+    if outputs.get("should_create_po"):
+        shortage, quantity = _number(outputs["shortage"]), _number(outputs["order_qty"])
+        return Outcome.PROPOSED, (
+            f"{plain(need.reorder_point)} {need.stock_unit} required, {plain(need.position)} there or on order:"
+            f" short of {shortage}, order {quantity}."
+        )
+    if need.on_order > 0 and need.available < need.reorder_point <= need.position:
+        return Outcome.COVERED, f"{plain(need.on_order)} {need.stock_unit} are on order."
+    if outputs.get("need_reorder"):
+        return Outcome.BLOCKED, "The rules see a need but create no order."
+    return Outcome.NO_NEED, (
+        f"{plain(need.position)} {need.stock_unit} there or on order cover the {plain(need.reorder_point)} required."
+    )
+
+
+def _number(value: object) -> Decimal:
+    assert isinstance(value, Decimal)
+    return plain(value)
+
+
+def expected_on(today: date, need: Need) -> str:
+    """Give the day on which goods ordered today should arrive, as YYYY-MM-DD."""
+    return (today + timedelta(days=need.lead_time_days)).isoformat()

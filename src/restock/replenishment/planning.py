@@ -1,0 +1,183 @@
+"""Planning: what to buy of the whole catalogue, decided in batches, stored as proposals with what was skipped and why.
+
+A plan remembers the revisions of everything it looked at. While none has changed, planning again gives the same plan
+without looking at a single product.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from decimal import Decimal
+from typing import cast
+
+from restock.core.clock import Clock, timestamp
+from restock.core.errors import InvalidInput, RestockError
+from restock.core.frame import BATCH
+from restock.decisions.port import DecideRequest, Decision, RulebookRequest
+from restock.engine.database import Database, Transaction
+from restock.engine.graph import Flow
+from restock.engine.graph.model import RulebookCall
+from restock.engine.graph.reference import builder
+from restock.inventory.port import CatalogueRequest
+from restock.replenishment import proposals
+from restock.replenishment.model import Need, Outcome, judged
+from restock.replenishment.operations import Neighbours, Operations
+from restock.replenishment.port import Plan, PlanRequest, Proposal, Skip
+
+DECISION = "decision"
+"""The node of the flow that asks the rules: planning asks the same rulebook with the same facts."""
+
+Progress = Callable[[int], None]
+"""Is told how many products are done."""
+
+
+class Planner:
+    """Makes plans."""
+
+    def __init__(
+        self, database: Database, neighbours: Neighbours, operations: Operations, flow: Flow, clock: Clock
+    ) -> None:
+        self._database = database
+        self._neighbours = neighbours
+        self._operations = operations
+        self._clock = clock
+        self._rulebook = rulebook_of(flow)
+        node = flow.nodes[DECISION]
+        self._facts = builder(tuple((name, value) for name, value in node.inputs if name != "product_id"), node.spread)
+        self.progress: Progress = lambda _: None
+
+    async def plan(self, request: PlanRequest) -> Plan:
+        """Propose for the whole catalogue of a warehouse."""
+        basis = await self._basis(request)
+        known = await proposals.latest(self._database)
+        if known is not None and known[1] == basis:
+            return Plan(**{**known[0].__dict__, "reused": True})
+        at = timestamp(self._clock.now())
+
+        async def begin(tx: Transaction) -> int:
+            return await proposals.start(tx, request.warehouse_id, at, basis)
+
+        plan_no = await self._database.write("plan.start", begin)
+        digest = hashlib.sha256()
+        outcomes: Counter[str] = Counter()
+        amounts: dict[str, Decimal] = {}
+        products = 0
+        async for page in self._catalogue():
+            made, skipped = await self._part(page, request.warehouse_id, plan_no)
+            await self._store(plan_no, made, skipped)
+            outcomes.update({Outcome.PROPOSED.value: len(made)})
+            outcomes.update(skip.outcome for skip in skipped)
+            for one in made:
+                amounts[one.currency] = amounts.get(one.currency, Decimal(0)) + one.total_amount
+            digest.update(_fingerprint(made, skipped))
+            products += len(page)
+            self.progress(products)
+        plan = Plan(
+            plan_no, at, request.warehouse_id, products, dict(sorted(outcomes.items())), amounts, digest.hexdigest()
+        )
+
+        async def end(tx: Transaction) -> None:
+            await proposals.finish(tx, plan)
+
+        await self._database.write("plan.finish", end)
+        return plan
+
+    async def _basis(self, request: PlanRequest) -> str:
+        """Name everything a plan depends on: revisions of the neighbours, the rulebook, the warehouse."""
+        n = self._neighbours
+        revisions = [await one.revision() for one in (n.orders, n.inventory, n.suppliers, n.units, n.purchasing)]
+        rulebook = await n.decisions.rulebook(RulebookRequest(self._rulebook))
+        return ":".join([*map(str, revisions), rulebook.version, request.warehouse_id])
+
+    async def _catalogue(self) -> AsyncIterator[list[str]]:
+        after = ""
+        while True:
+            page = list((await self._neighbours.inventory.catalogue(CatalogueRequest(after, BATCH))).product_id)
+            if not page:
+                return
+            yield page
+            after = page[-1]
+
+    async def _part(self, products: list[str], warehouse: str, plan_no: int) -> tuple[list[Proposal], list[Skip]]:
+        asked = [{"product_id": product, "warehouse_id": warehouse} for product in products]
+        needs = await self._operations.needs(asked)
+        found = [one for one in needs if isinstance(one, Need)]
+        ready = [one for one in found if not one.blocked]
+        decided = await self._neighbours.decisions.decide(
+            DecideRequest(self._rulebook, [self._facts({"need": one}) for one in ready], record=False)
+        )
+        answers = dict(zip((one.product_id for one in ready), decided.results, strict=True))
+        made: list[Proposal] = []
+        skipped: list[Skip] = []
+        for product, one in zip(products, needs, strict=True):
+            result = _judged(product, one, answers.get(product), plan_no)
+            if isinstance(result, Skip):
+                skipped.append(result)
+            else:
+                made.append(result)
+        kept = [cast("Decision", answers[one.product_id]) for one in made]
+        await self._neighbours.decisions.keep(kept, [one.product_id for one in made])
+        return made, skipped
+
+    async def _store(self, plan_no: int, made: list[Proposal], skipped: list[Skip]) -> None:
+        async def unit(tx: Transaction) -> None:
+            await proposals.add(tx, plan_no, made, skipped)
+
+        await self._database.write("plan.part", unit)
+
+
+def rulebook_of(flow: Flow) -> str:
+    """Give the rulebook that a flow asks. Raises InvalidInput when it has no decision."""
+    node = flow.nodes.get(DECISION)
+    if node is None or not isinstance(node.work, RulebookCall):
+        raise InvalidInput(f"Flow {flow.name} has no rulebook node {DECISION!r}.", field="nodes")
+    return node.work.name
+
+
+def _judged(product: str, one: object, answer: object, plan_no: int) -> Proposal | Skip:
+    if isinstance(one, RestockError):
+        return Skip(product, Outcome.ERROR.value, str(one))
+    assert isinstance(one, Need)
+    if one.blocked:
+        return Skip(product, Outcome.BLOCKED.value, one.blocked)
+    if isinstance(answer, RestockError):
+        return Skip(product, Outcome.ERROR.value, str(answer))
+    assert isinstance(answer, Decision)
+    outcome, reason = judged(one, answer.outputs)
+    if outcome is not Outcome.PROPOSED:
+        return Skip(product, outcome.value, reason)
+    return _proposal(one, answer, reason, plan_no)
+
+
+def _proposal(one: Need, decision: Decision, reason: str, plan_no: int) -> Proposal:
+    outputs = decision.outputs
+    return Proposal(
+        proposal_id=f"PROP-{plan_no:06}-{one.product_id}",
+        plan_no=plan_no,
+        product_id=one.product_id,
+        warehouse_id=one.warehouse_id,
+        supplier_id=one.supplier_id,
+        supplier_name=one.supplier_name,
+        currency=one.currency,
+        quantity=cast("Decimal", outputs["order_qty"]),
+        stock_unit=one.stock_unit,
+        purchase_quantity=cast("Decimal", outputs["purchase_qty"]),
+        purchase_unit=one.purchase_unit,
+        unit_price=one.unit_price,
+        total_amount=cast("Decimal", outputs["total_amount"]),
+        shortage=cast("Decimal", outputs["shortage"]),
+        approval_status=str(outputs["approval_status"]),
+        reason=reason,
+        decision_id=decision.decision_id,
+        plan_version=one.plan_version,
+        lead_time_days=one.lead_time_days,
+    )
+
+
+def _fingerprint(made: Iterable[Proposal], skipped: Iterable[Skip]) -> bytes:
+    """Give what makes two plans the same: what is proposed and what is not, not when or under which number."""
+    lines = [f"{one.product_id} {one.supplier_id} {one.quantity} {one.total_amount}" for one in made]
+    lines += [f"{one.product_id} {one.outcome}" for one in skipped]
+    return "\n".join(lines).encode()

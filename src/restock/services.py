@@ -1,0 +1,67 @@
+"""The table of services: published name, context, database, port of its REST interface; and all operations.
+
+The names are those of the command line (`restock serve inventory`), of deployments and of dashboards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from restock.core.operation import Operation
+from restock.decisions import port as decisions
+from restock.decisions import store as decisions_store
+from restock.engine.database.migrate import Schema
+from restock.engine.stream import SCHEMA as STREAM_SCHEMA
+from restock.inventory import port as inventory
+from restock.inventory import store as inventory_store
+from restock.orders import port as orders
+from restock.orders import tables as orders_tables
+from restock.purchasing import port as purchasing
+from restock.purchasing import tables as purchasing_tables
+from restock.replenishment import port as replenishment
+from restock.replenishment import tables as replenishment_tables
+from restock.suppliers import port as suppliers
+from restock.suppliers import store as suppliers_store
+from restock.units import port as units
+from restock.units import store as units_store
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service as people start it: its context, its database, its REST port when it runs alone."""
+
+    name: str
+    context: str
+    database: str
+    rest_port: int
+
+
+SERVICES = (
+    Service("order", "orders", "oms", 3001),
+    Service("oms", "orders", "oms", 8081),
+    Service("inventory", "inventory", "inventory", 8082),
+    Service("supplier", "suppliers", "supplier", 8083),
+    Service("uom", "units", "uom", 8084),
+    Service("rule-engine", "decisions", "decisions", 8085),
+    Service("po", "purchasing", "po", 8086),
+    Service("orchestrator", "replenishment", "decisions", 8080),
+)
+
+SCHEMAS: Mapping[str, tuple[Schema, ...]] = {
+    "oms": (orders_tables.SCHEMA,),
+    "inventory": (inventory_store.SCHEMA,),
+    "supplier": (suppliers_store.SCHEMA,),
+    "uom": (units_store.SCHEMA,),
+    "po": (purchasing_tables.SCHEMA,),
+    "decisions": (decisions_store.SCHEMA, replenishment_tables.SCHEMA),
+    "stream": (STREAM_SCHEMA,),
+}
+"""Which contexts keep tables in which database."""
+
+OPERATIONS: Mapping[str, Operation] = {
+    operation.name: operation
+    for port in (orders, inventory, suppliers, units, decisions, purchasing, replenishment)
+    for operation in port.OPERATIONS
+}
+"""Every operation by name."""

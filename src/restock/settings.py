@@ -1,0 +1,106 @@
+"""One typed settings object: file, then environment, then flags. `restock config` prints each value and where it is from."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, replace
+from pathlib import Path
+
+from restock.core.errors import InvalidInput
+
+PREFIX = "RESTOCK_"
+FILE = "restock.toml"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set. Each is `RESTOCK_NAME` in the environment and `name` in RESTOCK_HOME/restock.toml."""
+
+    home: Path = Path("var")
+    """The folder of all embedded state."""
+    host: str = "127.0.0.1"
+    """The address that REST listens on; plain text is served on loopback only."""
+    port: int = 8080
+    """The port that REST listens on; 0 takes a free one."""
+    demand_window_days: int = 90
+    """Days of history that demand is computed from."""
+    flow: str = "purchasing"
+    """The flow that replenishes."""
+    dispatch_process: bool = True
+    """Whether a server writes order files in a process of its own."""
+    queue_limit: int = 1024
+    """Callers that may wait at the flow's door before it answers 503."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A setting's value and where it comes from."""
+
+    name: str
+    value: object
+    origin: str
+
+
+def load(flags: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Give the settings. Raises InvalidInput that names the setting."""
+    return with_origins(flags, environment)[0]
+
+
+def with_origins(
+    flags: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None
+) -> tuple[Settings, list[Origin]]:
+    """Give the settings and, for each, its origin: default, file, environment or flag."""
+    environment = os.environ if environment is None else environment
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    home = Path(str(given.get("home") or environment.get(f"{PREFIX}HOME") or Settings.home))
+    file = _file(home / FILE)
+    settings, origins = Settings(), []
+    for field in fields(Settings):
+        assert field.default is not MISSING
+        value, origin = field.default, "default"
+        if field.name in file:
+            value, origin = _read(field.name, file[field.name], field.default), str(home / FILE)
+        if f"{PREFIX}{field.name.upper()}" in environment:
+            name = f"{PREFIX}{field.name.upper()}"
+            value, origin = _read(name, environment[name], field.default), f"environment {name}"
+        if field.name in given:
+            value, origin = _read(field.name, given[field.name], field.default), "flag"
+        settings = replace(settings, **{field.name: value})
+        origins.append(Origin(field.name, value, origin))
+    return settings, origins
+
+
+def _file(path: Path) -> Mapping[str, object]:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise InvalidInput(f"cannot be read: {error}.", field=str(path), remedy="Correct the file.") from None
+    known = {field.name for field in fields(Settings)}
+    for name in found:
+        if name not in known:
+            raise InvalidInput(
+                f"There is no setting {name!r}.", field=str(path), remedy=f"Known: {', '.join(sorted(known))}."
+            )
+    return found
+
+
+def _read(name: str, value: object, default: object) -> object:
+    if isinstance(default, Path):
+        return Path(str(value))
+    if isinstance(default, bool):
+        text = str(value).lower()
+        if text in {"true", "1", "yes", "on"}:
+            return True
+        if text in {"false", "0", "no", "off"}:
+            return False
+        raise InvalidInput(f"{value!r} is neither true nor false.", field=name)
+    if isinstance(default, int):
+        try:
+            return int(str(value))
+        except ValueError:
+            raise InvalidInput(f"{value!r} is not a whole number.", field=name) from None
+    return str(value)
