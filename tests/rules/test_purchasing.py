@@ -182,6 +182,9 @@ def test_the_quantity_is_the_smallest_legal_one_that_covers_the_need(
         ({"unit_price": "Infinity"}, "unit_price"),
         ({"unit_price": Decimal("sNaN")}, "unit_price"),
         ({"unit_price": Decimal("1e999999")}, "unit_price"),
+        ({"unit_price": Decimal("1e-999999")}, "unit_price"),
+        ({"unit_price": 10**5000}, "unit_price"),
+        ({"is_active": 10**5000}, "is_active"),
         ({"unit_price": 1.5}, "unit_price"),
         ({"unit_price": True}, "unit_price"),
         ({"unit_price": "1.23456"}, "unit_price"),
@@ -224,3 +227,14 @@ def test_one_bad_row_does_not_stop_the_others() -> None:
     assert isinstance(results[1], InvalidInput)
     assert results[0] == PURCHASING.decide(product())
     assert results[2] == PURCHASING.decide(product(unit_price=2))
+
+
+def test_numbers_are_plain_whatever_way_they_were_given_in() -> None:
+    for price in (Decimal("2.500"), "2.50", Decimal("25E-1")):
+        decision = both(PURCHASING, product(unit_price=price))
+        assert (str(decision.facts["unit_price"]), str(decision.outputs["total_amount"])) == ("2.5", "250")
+    assert str(both(PURCHASING, product(required_qty=Decimal("1E+2"))).facts["required_qty"]) == "100"
+
+
+def test_the_summary_tells_what_loaded() -> None:
+    assert PURCHASING.summary() == "purchasing.grl: 18 rules, 11 inputs, 17 outputs; engines: row, reference"

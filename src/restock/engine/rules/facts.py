@@ -127,5 +127,7 @@ def scaled(one: Field, value: Value) -> int | bool | str:
 
 
 def _quoted(given: object) -> str:
-    text = str(given) if isinstance(given, int | Decimal) else repr(given)
+    if isinstance(given, int) and not isinstance(given, bool):
+        given = Decimal(given)  # Python refuses to write ints of thousands of digits
+    text = str(given) if isinstance(given, Decimal) else repr(given)
     return text if len(text) <= MAX_NUMBER_TEXT else text[:MAX_NUMBER_TEXT] + "..."

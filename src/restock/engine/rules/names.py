@@ -10,12 +10,15 @@ from typing import Final
 from restock.engine.rules.declarations import Declared, build_field
 from restock.engine.rules.errors import Place, RuleError, SourceText, nearest
 from restock.engine.rules.ir import Field, Kind, Value
-from restock.engine.rules.limits import MAX_FIELDS, UNDECLARED_DECIMALS, UNDECLARED_LIMIT
+from restock.engine.rules.limits import MAX_ERRORS, MAX_FIELDS, UNDECLARED_DECIMALS, UNDECLARED_LIMIT
 from restock.engine.rules.published import WELL_KNOWN
 from restock.engine.rules.syntax import Assignment, Call, Expression, Name, RulebookSyntax, children
 
 SLIP: Final = 0.9
 """Likeness above which an undeclared name is taken for a slip of the pen: one letter in eleven."""
+
+MAX_NAMES_FOR_SLIPS: Final = 300
+"""Most names among which slips are looked for: every name is compared with every other."""
 
 _START: Final[dict[Kind, Value]] = {"number": Decimal(0), "bool": False, "text": ""}
 
@@ -32,14 +35,14 @@ def inferred_fields(
     fields = dict(declared.fields)
     for name, place in written.items():
         if name not in fields:
-            if declared.has_outputs:
+            if declared.has_outputs and len(errors) < MAX_ERRORS:
                 message = f"There is no output '{name}'."
                 errors.append(source.error(place, message, _nearest(name, fields, "output")))
             fields[name] = Field(name, "output", kinds[name], default=_START[kinds[name]], place=place)
         elif fields[name].role == "input":
             errors.append(source.error(place, f"'{name}' is an input; a rule can only set outputs."))
     for name, place in read.items():
-        if name not in fields:
+        if name not in fields and len(errors) < MAX_ERRORS:
             _read_only(source, name, place, kinds[name], fields, declared, errors, tuple(written))
     if len(fields) > MAX_FIELDS:
         errors.append(source.error(Place(1, 1), f"There are more than {MAX_FIELDS} fields."))
@@ -114,6 +117,8 @@ def _nearest(name: str, fields: dict[str, Field], role: str = "") -> str:
 
 def _slip(name: str, known: tuple[str, ...]) -> str:
     """Give the known name that was probably meant; names that differ in digits only are different on purpose."""
+    if len(known) > MAX_NAMES_FOR_SLIPS:
+        return ""
     found = nearest(name, known)
     if not found or _letters(found) == _letters(name):
         return ""

@@ -135,6 +135,8 @@ def _typed_rules(
 ) -> list[RuleIR]:
     found: list[RuleIR] = []
     for rule in syntax.rules:
+        if len(errors) >= MAX_ERRORS:
+            break
         try:
             condition = typer.condition(rule.condition)
         except RuleError as error:

@@ -90,6 +90,12 @@ class Rulebook:
         reasons = {"row": self._evaluators[""].reason_against_row}
         return {engine: reasons.get(engine, "") for engine in ENGINES}
 
+    def summary(self) -> str:
+        """Say in one line what loaded: how many rules and fields, and which engines run them."""
+        running = ", ".join(engine for engine, reason in self.engines.items() if not reason)
+        counts = f"{len(self.rules)} rules, {len(self.inputs)} inputs, {len(self.outputs)} outputs"
+        return f"{self.name}: {counts}; engines: {running}"
+
     def print(self) -> str:
         """Give the canonical text: it parses to the same rules."""
         return print_rulebook(self._syntax)

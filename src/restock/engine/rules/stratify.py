@@ -16,6 +16,9 @@ from restock.engine.rules.ir import RuleIR
 SHOWN = 5
 """Most readers that a reason names."""
 
+MAX_PAIRS = 500
+"""Most rules of one salience compared with one rule: a table of categories that exclude one another has hundreds."""
+
 
 def reason_against_one_pass(rules: Sequence[RuleIR]) -> str:
     """Say why the rules, in firing order, need the agenda; empty when one pass is proved to be the same."""
@@ -54,29 +57,34 @@ def _self_trigger(rules: Sequence[RuleIR]) -> str:
 
 
 def _race(rules: Sequence[RuleIR]) -> str:
-    """Look at pairs of equal salience that share a field; rules without a shared field are never compared."""
+    """Look at pairs of equal salience where one writes a field that the other touches; other pairs cost nothing."""
     for salience, group in groupby(rules, key=lambda rule: rule.salience):
         touching: dict[str, list[RuleIR]] = {}
+        writing: dict[str, list[RuleIR]] = {}
         for rule in group:
-            reason = _against_earlier(rule, touching, salience)
+            read = dict.fromkeys((*rule.condition_reads, *rule.action_reads))
+            rivals = [(name, other) for name in rule.targets for other in touching.get(name, [])]
+            rivals += [(name, other) for name in read for other in writing.get(name, [])]
+            reason = _against(rule, rivals, salience)
             if reason:
                 return reason
-            for name in dict.fromkeys((*rule.targets, *rule.condition_reads, *rule.action_reads)):
+            for name in rule.targets:
+                writing.setdefault(name, []).append(rule)
+            for name in dict.fromkeys((*rule.targets, *read)):
                 touching.setdefault(name, []).append(rule)
     return ""
 
 
-def _against_earlier(rule: RuleIR, touching: dict[str, list[RuleIR]], salience: int) -> str:
+def _against(rule: RuleIR, rivals: list[tuple[str, RuleIR]], salience: int) -> str:
     excluded: dict[str, bool] = {}
-    for name in dict.fromkeys((*rule.targets, *rule.condition_reads, *rule.action_reads)):
-        for other in touching.get(name, []):
-            if name not in rule.targets and name not in other.targets:
-                continue
-            if other.name not in excluded:
-                excluded[other.name] = exclusive(rule.condition, other.condition)
-            if not excluded[other.name]:
-                return (
-                    f"{other.name} (line {other.place.line}) and {rule.name} (line {rule.place.line}) have the same"
-                    f" salience {salience}, can both be true, and share {name}"
-                )
+    for name, other in rivals:
+        if len(excluded) > MAX_PAIRS:
+            return f"more than {MAX_PAIRS} rules of salience {salience} share fields with {rule.name}"
+        if other.name not in excluded:
+            excluded[other.name] = exclusive(rule.condition, other.condition)
+        if not excluded[other.name]:
+            return (
+                f"{other.name} (line {other.place.line}) and {rule.name} (line {rule.place.line}) have the same"
+                f" salience {salience}, can both be true, and share {name}"
+            )
     return ""
