@@ -156,6 +156,19 @@ def uninjected_randomness(file: PythonFile) -> Offences:
             yield node.lineno, "Random() without a seed"
 
 
+def borrowed_execution(file: PythonFile) -> Offences:
+    """Find SQLAlchemy used for more than declaring: its sessions, its engines, its inexact columns."""
+    for node in file.nodes:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlalchemy"):
+            if node.module == "sqlalchemy.orm":
+                yield node.lineno, "sqlalchemy.orm"
+            for alias in node.names:
+                if alias.name in {"Float", "Double", "Numeric", "DECIMAL", "REAL"}:
+                    yield node.lineno, f"a column of type {alias.name}"
+                elif alias.name == "create_engine" and not file.within("adapters/"):
+                    yield node.lineno, "create_engine"
+
+
 def dotted(node: ast.AST) -> str:
     """Give `a.b.c` for the expression that reads so, and the last name alone where something is called before it."""
     if isinstance(node, ast.Name):

@@ -37,6 +37,9 @@ FORBIDDEN = [
     (checks.uninjected_randomness, "app.py", "import uuid\nuuid.uuid4()"),
     (checks.uninjected_randomness, "app.py", "from random import shuffle"),
     (checks.uninjected_randomness, "app.py", "Random()"),
+    (checks.borrowed_execution, "orders/store.py", "from sqlalchemy.orm import Session"),
+    (checks.borrowed_execution, "orders/store.py", "from sqlalchemy import create_engine"),
+    (checks.borrowed_execution, "orders/tables.py", "from sqlalchemy import Float"),
 ]
 ALLOWED = [
     (checks.too_long_file, "", LONG * 400),
@@ -54,6 +57,8 @@ ALLOWED = [
     (checks.wall_clock, "app.py", "self._clock.now()\ntime.perf_counter()\ntime.monotonic()"),
     (checks.uninjected_randomness, "core/ids.py", "secrets.SystemRandom()"),
     (checks.uninjected_randomness, "app.py", "from random import Random\nRandom(seed)\nrandom.random()"),
+    (checks.borrowed_execution, "orders/tables.py", "from sqlalchemy import BigInteger, select"),
+    (checks.borrowed_execution, "adapters/database/embedded.py", "from sqlalchemy import create_engine"),
 ]
 
 

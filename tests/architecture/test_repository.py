@@ -27,7 +27,7 @@ NOT_TELLING = {"/", "/tmp", "/var", "/var/tmp", "/home", "/mnt", "/opt", "/srv",
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    for path in listed():
+    for path in listed(tracked_only=True):
         data = (ROOT / path).read_bytes()
         if b"\0" not in data:
             yield path, data.decode("utf-8", "replace")

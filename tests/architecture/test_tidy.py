@@ -18,6 +18,7 @@ IN_THE_PRODUCT = [
     (checks.printing, "Return the text and let edge/cli show it."),
     (checks.stray_write, "Write through a unit of work of the Database port, or from an adapter."),
     (checks.wall_clock, "Take a Clock (core/clock.py) and ask it, so that a test can stop time."),
+    (checks.borrowed_execution, "Write a Statement; the Database port runs it. Quantities are columns.scaled."),
     (checks.uninjected_randomness, "Take Ids (core/ids.py), or a random source with a seed that the caller gives."),
 ]
 
