@@ -75,7 +75,7 @@ async def _parquet(path: Path, fields: Sequence[str], pages: Rows) -> int:
     try:
         with text.open("w", encoding="utf-8", newline="") as file:
             count = await _csv(file, fields, watched(), escape=False)
-        rows = polars.scan_csv(text, infer_schema=False, missing_utf8_is_empty_string=True)
+        rows = polars.scan_csv(text, infer_schema=False).fill_null("")
         typed = [polars.col(field).cast(types.get(kinds.get(field, str), polars.String())) for field in fields]
         rows.select(typed).sink_parquet(partial)
         partial.replace(path)
