@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
 from restock.adapters.dispatch.files import OrderFiles
+from restock.analytics import consumer as analytics_consumer
+from restock.analytics import store as analytics_store
+from restock.analytics.service import AnalyticsService
 from restock.core.clock import Clock, SystemClock
 from restock.core.errors import Unavailable
 from restock.core.ids import Ids
@@ -59,6 +62,7 @@ class App:
     decisions: DecisionsService
     purchasing: PurchasingService
     replenishment: ReplenishmentService
+    analytics: AnalyticsService
     waker: ReplenishmentConsumer
     relays: list[Relay]
     subscribers: list[Subscriber]
@@ -76,6 +80,7 @@ class App:
             "decisions": self.decisions,
             "purchasing": self.purchasing,
             "replenishment": self.replenishment,
+            "analytics": self.analytics,
         }
 
     def start(self) -> None:
@@ -157,6 +162,7 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
         decisions=decisions,
         purchasing=purchasing,
         replenishment=replenishment,
+        analytics=AnalyticsService(databases["analytics"]),
         waker=waker,
         relays=relays,
         subscribers=_subscribers(databases, stream, InventoryConsumer(inventory, clock), waker),
@@ -188,6 +194,14 @@ def _subscribers(
             databases["decisions"],
             replenishment_tables.INBOX,
             after=waker.wake,
+        ),
+        Subscriber(
+            stream,
+            "analytics",
+            list(TOPICS),
+            analytics_consumer.on_events,
+            databases["analytics"],
+            analytics_store.INBOX,
         ),
     ]
 

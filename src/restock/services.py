@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from restock.analytics import port as analytics
+from restock.analytics import store as analytics_store
 from restock.core.operation import Operation
 from restock.decisions import port as decisions
 from restock.decisions import store as decisions_store
@@ -46,6 +48,7 @@ SERVICES = (
     Service("rule-engine", "decisions", "decisions", 8085),
     Service("po", "purchasing", "po", 8086),
     Service("orchestrator", "replenishment", "decisions", 8080),
+    Service("analytics", "analytics", "analytics", 8087),
 )
 
 SCHEMAS: Mapping[str, tuple[Schema, ...]] = {
@@ -55,13 +58,14 @@ SCHEMAS: Mapping[str, tuple[Schema, ...]] = {
     "uom": (units_store.SCHEMA,),
     "po": (purchasing_tables.SCHEMA,),
     "decisions": (decisions_store.SCHEMA, replenishment_tables.SCHEMA),
+    "analytics": (analytics_store.SCHEMA,),
     "stream": (STREAM_SCHEMA,),
 }
 """Which contexts keep tables in which database."""
 
 OPERATIONS: Mapping[str, Operation] = {
     operation.name: operation
-    for port in (orders, inventory, suppliers, units, decisions, purchasing, replenishment)
+    for port in (orders, inventory, suppliers, units, decisions, purchasing, replenishment, analytics)
     for operation in port.OPERATIONS
 }
 """Every operation by name."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 if TYPE_CHECKING:
-    from sqlalchemy import ClauseElement, Table
+    from sqlalchemy import ClauseElement, ColumnElement, Table
     from sqlalchemy.engine import Dialect
+    from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 MAX_LIST = 512
 """Values in one IN list: far below SQLite's 32,766 variables, and long lists gain nothing beyond a few hundred."""
@@ -76,21 +77,27 @@ def _literal(value: int | str) -> str:
 class Upsert(Statement):
     """Insert a row, or replace the one with the same key; each dialect has its own words for it.
 
-    Columns that are not given keep their stored value when `only` names those to replace.
+    Columns that are not given keep their stored value when `only` names those to replace. Columns in `adds` grow by the
+    given value instead of being replaced.
     """
 
-    def __init__(self, table: Table, key: Sequence[str], only: Sequence[str] = ()) -> None:
+    def __init__(self, table: Table, key: Sequence[str], only: Sequence[str] = (), adds: Sequence[str] = ()) -> None:
         super().__init__(table.insert())
         self._table = table
         self._key = tuple(key)
+        self._adds = frozenset(adds)
         self._replaced = tuple(only) or tuple(c.name for c in table.columns if c.name not in self._key)
 
     def _for(self, dialect: Dialect) -> ClauseElement:
         if dialect.name == "mysql":
             change = mysql.insert(self._table)
-            return change.on_duplicate_key_update({name: change.inserted[name] for name in self._replaced})
+            return change.on_duplicate_key_update({name: self._new(name, change.inserted) for name in self._replaced})
         insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
         upsert = insert(self._table)
         return upsert.on_conflict_do_update(
-            index_elements=self._key, set_={name: upsert.excluded[name] for name in self._replaced}
+            index_elements=self._key, set_={name: self._new(name, upsert.excluded) for name in self._replaced}
         )
+
+    def _new(self, name: str, given: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[Any]:
+        new: ColumnElement[Any] = given[name]
+        return self._table.c[name] + new if name in self._adds else new
