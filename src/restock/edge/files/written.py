@@ -8,13 +8,16 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import msgspec
 
 from restock.core.errors import InvalidInput
 from restock.core.quantity import SCALE, plain
 from restock.edge.files.cells import safe
+
+if TYPE_CHECKING:
+    import polars
 
 Value = str | Decimal | int | bool | None
 Rows = AsyncIterator[Sequence[Mapping[str, Value]]]
@@ -70,19 +73,27 @@ async def _parquet(path: Path, fields: Sequence[str], pages: Rows) -> int:
                 kinds.update((field, type(row[field])) for field in fields)
             yield page
 
-    types = {Decimal: polars.Decimal(38, SCALE), int: polars.Int64(), bool: polars.Boolean()}
     text, partial = path.with_name(f"{path.name}.{os.getpid()}.rows"), _partial(path)
     try:
         with text.open("w", encoding="utf-8", newline="") as file:
             count = await _csv(file, fields, watched(), escape=False)
         rows = polars.scan_csv(text, infer_schema=False).fill_null("")
-        typed = [polars.col(field).cast(types.get(kinds.get(field, str), polars.String())) for field in fields]
-        rows.select(typed).sink_parquet(partial)
+        rows.select([_typed(field, kinds.get(field, str)) for field in fields]).sink_parquet(partial)
         partial.replace(path)
     finally:
         text.unlink(missing_ok=True)
         partial.unlink(missing_ok=True)
     return count
+
+
+def _typed(field: str, kind: type) -> polars.Expr:
+    import polars  # noqa: PLC0415
+
+    column = polars.col(field)
+    if kind is bool:
+        return column == "true"
+    types = {Decimal: polars.Decimal(38, SCALE), int: polars.Int64()}
+    return column.cast(types[kind]) if kind in types else column
 
 
 @contextmanager
