@@ -52,11 +52,9 @@ def by_float(  # noqa: C901, PLR0912, PLR0915 - fifteen rules in a row are the p
     if shortage <= 0:
         need_reorder = False
     if total > 10000:
-        requires_approval = True
-        approval = "pending"
+        requires_approval, approval = True, "pending"
     if total > 0 and total <= 10000:
-        requires_approval = False
-        approval = "auto_approved"
+        requires_approval, approval = False, "auto_approved"
     if total >= 50000:
         discount = total * 0.1
         final = total - discount

@@ -133,7 +133,7 @@ quantities = st.decimals(0, 10_000, places=3)
     on_order=quantities,
     moq=st.decimals(0, 500, places=2),
     multiple=st.decimals("0.01", 200, places=2),
-    factor=st.decimals("0.0001", 100, places=4),
+    factor=st.decimals("0.01", 100, places=4),
     price=st.decimals("0.0001", 1_000, places=4),
 )
 def test_the_quantity_is_the_smallest_legal_one_that_covers_the_need(

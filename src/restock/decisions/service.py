@@ -41,14 +41,16 @@ class DecisionsService:
         """Decide on each set of facts; recorded decisions are durable before the reply."""
         rulebook = self._library.rulebook(request.rulebook)
         results: list[Decision | RestockError] = []
-        for one in rulebook.decide_many(request.facts, engine=request.engine, module=request.module):
+        names = {field.name for field in rulebook.inputs}
+        decided = rulebook.decide_many(request.facts, engine=request.engine, module=request.module)
+        for given, one in zip(request.facts, decided, strict=True):
             if isinstance(one, RestockError):
                 results.append(one)
             else:
                 identifier = self._ids.new()
-                results.append(
-                    Decision(identifier, request.rulebook, rulebook.version, one.outputs, one.fired, one.facts)
-                )
+                # What the rules used, and beside it what it was derived from: an explanation starts from there.
+                facts = {name: value for name, value in given.items() if name in names} | one.facts
+                results.append(Decision(identifier, request.rulebook, rulebook.version, one.outputs, one.fired, facts))
         if request.record:
             made = [one for one in results if isinstance(one, Decision)]
             subjects = request.subjects or [""] * len(results)

@@ -21,7 +21,7 @@ from restock.purchasing.model import PurchaseOrder, State
 BATCH = 64
 """Orders handed over at once: they share one commit, and reading them holds up others for two milliseconds only."""
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.25  # a float: a pause, no quantity
 """How often to look without being told: only orders sent by another process wait for it."""
 
 PAUSE = timedelta(seconds=1)

@@ -7,7 +7,7 @@ stock it raised, so a receipt is never counted twice nor missed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -15,10 +15,13 @@ from enum import StrEnum
 
 from restock.core.errors import NotFound
 from restock.core.quantity import plain
-from restock.units.model import factor_between
 
 Row = Mapping[str, object]
 """One row of a port's frame, by column name."""
+
+
+Factor = Callable[[str, str], Decimal | None]
+"""Tells how many of the second unit one of the first is, or None when no conversion is on file."""
 
 
 class Outcome(StrEnum):
@@ -78,7 +81,7 @@ def need_of(
     demand: Row | None,
     stock: Row | None,
     terms: Row | None,
-    conversions: Sequence[tuple[str, str, Decimal]],
+    factor_between: Factor,
     supply: Row | None,
 ) -> Need:
     """Put the facts together. Raises NotFound when demand or stock is unknown: a missing fact is never a zero."""
@@ -105,7 +108,7 @@ def need_of(
     if terms is None:
         return Need(blocked="No supplier sells it.", **facts)  # type: ignore[arg-type]  # typed by the ports' frames
     stock_unit, purchase_unit = str(stock["stock_unit"]), str(terms["purchase_unit"] or stock["stock_unit"])
-    factor = factor_between(conversions, purchase_unit, stock_unit)
+    factor = factor_between(purchase_unit, stock_unit)
     blocked = "" if factor is not None else f"No conversion from {purchase_unit} to {stock_unit} is on file."
     bought = {name: terms[name] for name in _TERMS}
     return Need(

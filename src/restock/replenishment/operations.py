@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import TypedDict, cast
 
 from restock.core.clock import Clock
@@ -21,6 +22,7 @@ from restock.orders.port import DemandRequest, Orders
 from restock.purchasing.port import CoverRequest, CreateRequest, NewLine, NewOrder, PlansRequest, Purchasing
 from restock.replenishment.model import Need, Row, expected_on, need_of
 from restock.suppliers.port import Suppliers, TermsRequest
+from restock.units.model import factor_between
 from restock.units.port import ConversionsRequest, Units
 
 Items = Sequence[Mapping[str, object]]
@@ -203,7 +205,7 @@ def need(items: Items) -> list[object]:
                     cast("Row | None", item["demand"]),
                     cast("Row | None", item["stock"]),
                     cast("Row | None", item["terms"]),
-                    cast("Conversions", item["conversions"]),
+                    partial(factor_between, cast("Conversions", item["conversions"])),
                     cast("Row | None", item["supply"]),
                 )
             )

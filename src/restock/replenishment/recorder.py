@@ -143,7 +143,7 @@ async def run(
     flow = flows.get(summary.flow)
     result = None
     if flow is not None and len(flow.nodes) == len(msgspec.json.decode(timings)):
-        record = CohortRecord(flow, executor.readers(flow), int(size), moment(at), 0)
+        record = executor.record(flow, int(size), moment(at), 0)
         result = _rebuilt(record, _decode(context), _decode(notes), msgspec.json.decode(timings))
     trace: dict[str, object] = result.trace.as_dict() if result is not None else {"context": _decode(context)}
     return RunDetail(summary, trace), result

@@ -14,7 +14,8 @@ from restock.engine.graph.picture import flow_svg, trace_svg
 from restock.engine.graph.plan import Rulebook
 from restock.engine.graph.policy import BreakerOpen, Call
 from restock.engine.graph.run import Dropped, RunResult, WrongAnswer
-from restock.engine.graph.trace import NodeProfile, NodeSpan, RunTrace, profile
+from restock.engine.graph.span import NodeSpan, RunTrace
+from restock.engine.graph.trace import NodeProfile, profile
 
 __all__ = [
     "COHORT_LIMIT",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from restock.core.clock import timestamp
 from restock.engine.graph.model import Conditional, Flow, Loop, Node, OperationCall, RulebookCall, Try
-from restock.engine.graph.trace import NodeSpan, RunTrace
+from restock.engine.graph.span import NodeSpan, RunTrace
 
 BAR = 40
 """Characters of the time line in a text: fits a terminal of 120 beside the names."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from random import Random
 
@@ -18,7 +19,8 @@ from restock.core.errors import Unavailable
 from restock.engine.graph.model import COHORT_LIMIT, Context, Flow
 from restock.engine.graph.plan import Plan, Rulebook, Step, compile_flow
 from restock.engine.graph.policy import Cache, Call, Tools
-from restock.engine.graph.run import CohortRecord, Dropped, Outcome, Reader, RunResult, listed, started_context
+from restock.engine.graph.run import CohortRecord, Dropped, Outcome, RunResult, listed, started_context
+from restock.engine.graph.trace import trace_of
 
 PLANS_KEPT = 256
 """Compiled flows of one executor: an installation has a dozen; the bound is for hosts that load a flow per call."""
@@ -248,9 +250,9 @@ class Executor:
         """Compile a flow now. Raises InvalidInput when it calls an operation that this executor does not have."""
         self._plan(flow)
 
-    def readers(self, flow: Flow) -> Sequence[Reader]:
-        """Give what reads each node's inputs from a context: a stored run needs it to show its trace again."""
-        return self._plan(flow).readers
+    def record(self, flow: Flow, size: int, began_at: datetime, base: int) -> CohortRecord:
+        """Begin the record of a cohort; a host that stored one fills it again to show a trace."""
+        return CohortRecord(flow, self._plan(flow).readers, trace_of, size, began_at, base)
 
     def begin(self, flow: Flow, inputs: Sequence[Mapping[str, object]]) -> Walk:
         """Make the walk of one cohort; nothing runs before `go`."""
@@ -275,7 +277,7 @@ class Executor:
 
     def _walk(self, flow: Flow, runs: list[RunResult]) -> Walk:
         plan = self._plans.get(flow) or self._plan(flow)
-        record = CohortRecord(flow, plan.readers, len(runs), self._clock.now(), self._monotonic())
+        record = CohortRecord(flow, plan.readers, trace_of, len(runs), self._clock.now(), self._monotonic())
         return Walk(plan, runs, record, self._monotonic)
 
     def _plan(self, flow: Flow) -> Plan:

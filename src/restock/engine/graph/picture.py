@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from restock.engine.graph.draw import edges_of, guards_of, label_of, rows_of, told
 from restock.engine.graph.model import Flow
-from restock.engine.graph.trace import NodeSpan, RunTrace
+from restock.engine.graph.span import NodeSpan, RunTrace
 
 BOX_WIDTH = 190
 BOX_HEIGHT = 52

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from restock.core.errors import InvalidInput, RestockError, Unavailable
 from restock.engine.graph.model import Context, Flow, Node
-
-if TYPE_CHECKING:
-    from restock.engine.graph.trace import RunTrace
-
+from restock.engine.graph.span import RunTrace
 
 Reader = Callable[[Mapping[str, object]], Mapping[str, object]]
 """Makes a node's inputs from a context."""
@@ -60,14 +56,21 @@ class Outcome:
         return self
 
 
+Tracer = Callable[["RunResult"], RunTrace]
+"""Builds the trace of a run that has ended."""
+
+
 class CohortRecord:
     """When the nodes of one cohort started and ended, in nanoseconds of the injected counter; -1: never."""
 
-    __slots__ = ("base", "began_at", "ended", "flow", "readers", "rows", "size", "started")
+    __slots__ = ("base", "began_at", "ended", "flow", "readers", "rows", "size", "started", "tracer")
 
-    def __init__(self, flow: Flow, readers: Sequence[Reader], size: int, began_at: datetime, base: int) -> None:
+    def __init__(
+        self, flow: Flow, readers: Sequence[Reader], tracer: Tracer, size: int, began_at: datetime, base: int
+    ) -> None:
         self.flow = flow
         self.readers = readers
+        self.tracer = tracer
         self.rows: list[tuple[int, Node, str, float, float]] | None = None
         self.size = size
         self.began_at = began_at
@@ -102,9 +105,9 @@ class RunResult:
     @property
     def trace(self) -> RunTrace:
         """What each node did, built now from the cohort's timings and this run's context."""
-        from restock.engine.graph.trace import trace_of  # noqa: PLC0415 - trace reads runs, not the other way round
-
-        return trace_of(self)
+        if self.record is None:
+            raise ValueError("This run was never walked, so it has no trace.")
+        return self.record.tracer(self)
 
     def note(self, node_id: str, outcome: Outcome) -> None:
         """Keep what the plain record cannot tell about a node."""

@@ -85,5 +85,5 @@ class Problems(Exception):
 def nearest(name: str, known: Iterable[str]) -> str:
     """Give the known name that is most like `name`, or nothing when none is near."""
     lowered = {candidate.lower(): candidate for candidate in known}
-    found = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)  # a float: likeness of names, no quantity
     return lowered[found[0]] if found else ""

@@ -14,7 +14,7 @@ from restock.engine.rules.limits import MAX_ERRORS, MAX_FIELDS, UNDECLARED_DECIM
 from restock.engine.rules.published import WELL_KNOWN
 from restock.engine.rules.syntax import Assignment, Call, Expression, Name, RulebookSyntax, children
 
-SLIP: Final = 0.9
+SLIP: Final = 0.9  # a float: likeness of names, no quantity
 """Likeness above which an undeclared name is taken for a slip of the pen: one letter in eleven."""
 
 MAX_NAMES_FOR_SLIPS: Final = 300

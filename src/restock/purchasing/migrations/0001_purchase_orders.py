@@ -54,6 +54,10 @@ def upgrade() -> None:
     )
     op.create_index("purchase_order_of_state", "purchase_order", ["state", "po_id"])
     op.create_index("purchase_order_of_supplier", "purchase_order", ["supplier_id", "po_id"])
+    _lines_and_events()
+
+
+def _lines_and_events() -> None:
     op.create_table(
         "purchase_order_line",
         label("po_id", primary_key=True),

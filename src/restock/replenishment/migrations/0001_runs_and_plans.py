@@ -55,6 +55,10 @@ def upgrade() -> None:
         document("notes"),
     )
     op.create_index("run_of_product", "run", ["product_id", "run_id"])
+    _plans()
+
+
+def _plans() -> None:
     op.create_table(
         "plan_run",
         sa.Column("plan_no", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
