@@ -36,7 +36,9 @@ class Ids:
     def new(self) -> str:
         """Give the next identifier: 48 bits of milliseconds, 12 bits of sequence, 62 random bits, as 36 characters."""
         milliseconds = int(self._clock.now().timestamp() * 1000)
-        stamp = max(self._last + 1, milliseconds << 12)
+        stamp = milliseconds << 12
+        if stamp <= self._last:
+            stamp = self._last + 1
         self._last = stamp
         value = (stamp >> 12) << 80 | 7 << 76 | (stamp & 0xFFF) << 64 | 2 << 62 | self._source.getrandbits(62)
         text = f"{value:032x}"

@@ -145,15 +145,15 @@ def allowed(order: PurchaseOrder, event_type: str) -> None:
 
 def apply(order: PurchaseOrder, event: OrderEvent) -> PurchaseOrder:
     """Give the order after the event. The event is a fact: it is not judged here."""
-    changed = replace(order, version=event.version)
     if event.type == "GoodsReceived":
-        return _received(changed, event)
-    changed = replace(changed, state=_AFTER[event.type])
+        return _received(order, event)
+    state = _AFTER[event.type]
     if event.type == "PurchaseOrderApproved":
-        return replace(changed, approved_by=event.actor)
+        return replace(order, version=event.version, state=state, approved_by=event.actor)
     if event.type == "PurchaseOrderSent":
-        return replace(changed, sent_at=event.at, send_method=str(event.data["send_method"]))
-    return changed
+        method = str(event.data["send_method"])
+        return replace(order, version=event.version, state=state, sent_at=event.at, send_method=method)
+    return replace(order, version=event.version, state=state)
 
 
 def rebuilt(created: PurchaseOrder, events: Iterable[OrderEvent]) -> PurchaseOrder:
@@ -168,7 +168,8 @@ def _received(order: PurchaseOrder, event: OrderEvent) -> PurchaseOrder:
     arrived = receipt_lines(event.data)
     lines = tuple(replace(line, received=line.received + arrived.get(line.line_no, Decimal(0))) for line in order.lines)
     complete = all(line.received >= line.quantity for line in lines)
-    return replace(order, lines=lines, state=State.RECEIVED if complete else State.PARTLY_RECEIVED)
+    state = State.RECEIVED if complete else State.PARTLY_RECEIVED
+    return replace(order, version=event.version, lines=lines, state=state)
 
 
 def receipt_lines(data: Mapping[str, object]) -> dict[int, Decimal]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 
 from restock.core.errors import InvalidInput
 from restock.engine.graph.model import Literal, Reference, Value
@@ -33,7 +34,19 @@ def parse_reference(text: str) -> Reference | None:
     return Reference(tuple(text.split("."))) if PATH.fullmatch(text) else None
 
 
+@lru_cache(maxsize=256)
+def _shown_by(kind: type) -> frozenset[str]:
+    """Give the public fields and properties of a type: what a reference may name without a closer look."""
+    declared = set(getattr(kind, "__dataclass_fields__", ()))
+    declared |= {name for name, found in vars(kind).items() if isinstance(found, property)}
+    return frozenset(name for name in declared if not name.startswith("_"))
+
+
 def _step(value: object, name: str, whole: Reference) -> object:
+    if type(value) is dict and name in value:
+        return value[name]
+    if name in _shown_by(type(value)):
+        return getattr(value, name)
     if isinstance(value, Mapping):
         if name in value:
             return value[name]
@@ -73,9 +86,7 @@ def getter(value: Value) -> Getter:
 
     def field_of(context: Mapping[str, object]) -> object:
         owner = context.get(first)
-        if type(owner) is dict and last in owner:
-            return owner[last]
-        return follow(value, context)
+        return None if owner is None else _step(owner, last, value)
 
     return field_of
 

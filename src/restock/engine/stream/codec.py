@@ -11,6 +11,7 @@ int, so `Decimal("12.0")` comes back as the equal number 12. The topic is the re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -95,6 +96,8 @@ def _exact(value: object, place: str, depth: int) -> object:
     kind = type(value)
     if kind is str or kind is bool or value is None:
         return value
+    if kind is Decimal and _PLAIN(text := str(value)):
+        return msgspec.Raw(text.encode())
     if isinstance(value, int):
         return value if -_INT64 <= value < _INT64 else _number(Decimal(value), place)
     if isinstance(value, Decimal):
@@ -143,6 +146,9 @@ def _read_number(text: str) -> Decimal:
         raise ValueError(f"the number {text[:64]} has too many digits")
     return number
 
+
+_PLAIN = re.compile(rf"-?(?:0|[1-9]\d{{0,{MAX_DIGITS - 1}}})(?:\.\d{{0,{MAX_DIGITS - 1}}}[1-9])?(?<!-0)").fullmatch
+"""Most numbers are written plainly already: no exponent, no trailing zero, not too long."""
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _decode = msgspec.json.Decoder(_Envelope, float_hook=_read_number).decode
