@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import polars
 import pytest
 from files_world import Shop, contents
+from hypothesis import given
+from hypothesis import strategies as st
 
+from restock.core.clock import SystemClock
 from restock.core.errors import InvalidInput
 from restock.edge.files.exports import KINDS, export
 from restock.edge.files.report import ImportReport
+from restock.edge.files.settings import ImportSettings
 from restock.edge.files.tables import import_demand, import_products, import_stock, import_suppliers, import_units
+from restock.inventory.port import Inventory, PutStockRequest, Stored
 from restock.orders.model import NewOrder, OrderItem
 from restock.orders.port import PlaceRequest
 
@@ -165,3 +172,33 @@ async def test_every_kind_can_be_exported_from_nothing(shop: Shop, tmp_path: Pat
     for kind in KINDS:
         for suffix in (".csv", ".jsonl", ".parquet"):
             assert await export(kind, tmp_path / f"{kind}{suffix}", shop.exports) == 0
+
+
+CELLS = st.sampled_from(["P1", "P2", "", "x" * 200, "1", "-1", "0.5", "abc", "WH-001", '"a', "\0", "1e99"])
+
+
+class Counting:
+    """Stands for the inventory port: counts what it is given."""
+
+    def __init__(self) -> None:
+        self.stored = 0
+
+    async def put_stock(self, request: PutStockRequest) -> Stored:
+        self.stored += len(request.stock)
+        return Stored(len(request.stock))
+
+
+@given(st.lists(st.lists(CELLS, min_size=1, max_size=5).map(",".join), max_size=30))
+def test_a_table_import_conserves_lines(tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
+    folder = tmp_path_factory.mktemp("tables")
+    path = folder / "stock.csv"
+    path.write_text("product_id,on_hand,reserved\n" + "".join(f"{part}\n" for part in parts), encoding="utf-8")
+    port = Counting()
+    settings = ImportSettings(folder, SystemClock())
+    report = asyncio.run(import_stock(path, cast("Inventory", port), settings))
+    assert report.adds_up
+    spanning = sum(part.count('"') for part in parts) // 2  # a quoted field may join lines
+    assert len(parts) - spanning <= report.lines <= len(parts)
+    assert report.accepted["stock"] == port.stored == report.changed
+    rejects = rows_of(Path(report.rejects_path)) if report.rejects_path else []
+    assert len(rejects) == sum(report.rejected.values())

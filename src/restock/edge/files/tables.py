@@ -105,7 +105,7 @@ def read_row(table: Table[T], line: Line) -> T | Problem:
         return table.read({field: original(text) for field, text in line.row.items()})
     except InvalidInput as error:
         what = " ".join(part for part in (error.what, error.remedy) if part)
-        return Problem(f"bad-{error.field}", error.field, what)
+        return Problem(f"bad-{error.field or 'line'}", error.field, what)
 
 
 async def _import(

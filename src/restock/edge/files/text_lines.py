@@ -45,7 +45,7 @@ class TextLines:
         except OSError as error:
             raise InvalidInput(f"{path} cannot be read: {error.strerror}.", field=path.name) from error
         self.size = path.stat().st_size
-        self._binary = self._raw if path.suffix != ".gz" else _unzipped(self._raw)
+        self._binary = self._raw if path.suffix.lower() != ".gz" else _unzipped(self._raw)
 
     @property
     def position(self) -> int:
