@@ -14,6 +14,7 @@ from restock.core.operation import Operation
 from restock.decisions import port as decisions
 from restock.decisions import store as decisions_store
 from restock.engine.database.migrate import Schema
+from restock.engine.database.replies import SCHEMA as REPLIES_SCHEMA
 from restock.engine.stream import SCHEMA as STREAM_SCHEMA
 from restock.inventory import port as inventory
 from restock.inventory import store as inventory_store
@@ -57,7 +58,7 @@ SCHEMAS: Mapping[str, tuple[Schema, ...]] = {
     "supplier": (suppliers_store.SCHEMA,),
     "uom": (units_store.SCHEMA,),
     "po": (purchasing_tables.SCHEMA,),
-    "decisions": (decisions_store.SCHEMA, replenishment_tables.SCHEMA),
+    "decisions": (decisions_store.SCHEMA, replenishment_tables.SCHEMA, REPLIES_SCHEMA),
     "analytics": (analytics_store.SCHEMA,),
     "stream": (STREAM_SCHEMA,),
 }
