@@ -99,6 +99,17 @@ class App:
         await self.dispatcher.drain()
         await self.replenishment.drain()
 
+    async def backlog(self) -> dict[str, int]:
+        """Give what still waits: events to publish and to consume by who does it, and orders to hand over."""
+        outboxes = {
+            "oms": orders_store.OUTBOX_EVENTS,
+            "inventory": inventory_store.OUTBOX,
+            "po": purchasing_tables.OUTBOX,
+        }
+        waiting = {f"publish {name}": (await box.backlog(self.databases[name])).events for name, box in outboxes.items()}
+        waiting |= {f"consume {one.group}": await one.lag() for one in self.subscribers}
+        return waiting | {"dispatch": (await self.dispatcher.backlog()).orders}
+
     def problems(self) -> list[str]:
         """Say what stands still and needs a person; empty when all is well."""
         return [str(worker.problem) for worker in self._workers() if worker.problem is not None]

@@ -72,8 +72,8 @@ class ReplenishmentService:
         self._runner = CohortRunner(self._executor, self._flow)
         self._recorder = recorder.Recorder(database)
         self._cohort: tuple[CohortRecord | None, str] = (None, "")
-        self._planner = Planner(database, neighbours, self.operations, self._flow, clock)
-        self._purchaser = Purchaser(database, neighbours, self._flow, clock)
+        self.planner = Planner(database, neighbours, self.operations, self._flow, clock)
+        self.purchaser = Purchaser(database, neighbours, self._flow, clock)
 
     async def flow(self, request: FlowRequest) -> FlowReply:
         """Run the flow for a product."""
@@ -97,7 +97,7 @@ class ReplenishmentService:
 
     async def plan(self, request: PlanRequest) -> Plan:
         """Propose for the whole catalogue."""
-        return await self._planner.plan(request)
+        return await self.planner.plan(request)
 
     async def proposals(self, request: ProposalsRequest) -> list[Proposal]:
         """Give a page of proposals."""
@@ -113,7 +113,7 @@ class ReplenishmentService:
 
     async def purchase(self, request: PurchaseRequest) -> Purchase:
         """Order what is proposed."""
-        return await self._purchaser.purchase(request)
+        return await self.purchaser.purchase(request)
 
     async def runs(self, request: RunsRequest) -> list[RunSummary]:
         """Give a page of runs."""
@@ -129,6 +129,10 @@ class ReplenishmentService:
         if found is None:
             raise NotFound(f"The flow of run {run_id} has changed since; it cannot be drawn any more.", field="run_id")
         return found
+
+    def load(self, text: bytes, name: str) -> Flow:
+        """Load a flow file of the caller's with the operations that flows may name. Raises FlowError with the place."""
+        return load_flow(text, name, operations=set(self.operations.table()), services=SERVICES)
 
     async def totals(self) -> tuple[int, int, int]:
         """Give runs, queries and query microseconds of all time."""

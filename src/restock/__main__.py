@@ -1,0 +1,125 @@
+"""The `restock` command: gives the command line the program it drives. Nothing heavy is loaded before a command asks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from restock.edge.cli.root import root
+
+if TYPE_CHECKING:
+    from restock.app import App
+    from restock.core.clock import Clock
+    from restock.core.ids import Ids
+    from restock.decisions.library import Library
+    from restock.edge.cli.running import Running
+    from restock.engine.rules import Rulebook
+    from restock.settings import Origin, Settings
+
+BUSY = "A server or another command works in this home."
+
+
+class Program:
+    """The program on one home; fulfils the `Shell` of the command line."""
+
+    def __init__(self, home: Path | None = None) -> None:
+        self._flags = {"home": home}
+
+    @property
+    def home(self) -> Path:
+        """The folder of all embedded state."""
+        return self._loaded[0].home
+
+    @property
+    def version(self) -> str:
+        """The version of the program."""
+        return version("restock")
+
+    def at(self, home: Path) -> Program:
+        """Give the same program on another home."""
+        return Program(home)
+
+    def configuration(self) -> Sequence[Origin]:
+        """Give every setting with its origin."""
+        return self._loaded[1]
+
+    @asynccontextmanager
+    async def opened(self, clock: Clock | None = None, ids: Ids | None = None) -> AsyncIterator[Running]:
+        """Open everything; a command writes order files itself, without a process of its own for them."""
+        from restock.app import opened  # noqa: PLC0415 - half a second that help and decide do not pay
+
+        async with opened(replace(self._loaded[0], dispatch_process=False), clock, ids) as app:
+            yield app
+
+    @asynccontextmanager
+    async def background(self, app: Running) -> AsyncIterator[bool]:
+        """Own the background work of the home, if nobody else does; say whether."""
+        from restock.app import background  # noqa: PLC0415 - loaded already with `opened`
+
+        async with background(cast("App", app)) as mine:
+            yield mine
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep servers and other background work out."""
+        from restock.adapters.database.embedded import exclusive  # noqa: PLC0415 - few commands touch stores
+
+        with exclusive(self.home, "server", BUSY), exclusive(self.home, "background", BUSY):
+            yield
+
+    def rulebook(self, name: str) -> Rulebook:
+        """Give a rulebook of the library."""
+        return self._library.rulebook(name)
+
+    def rulebooks(self) -> Sequence[str]:
+        """Give the names of all rulebooks."""
+        return self._library.names()
+
+    def rulebook_text(self, path: Path) -> str:
+        """Read a rulebook file."""
+        from restock.decisions.library import read  # noqa: PLC0415 - few commands read rulebooks
+
+        return read(path)
+
+    def backup(self, target: Path) -> list[Path]:
+        """Copy every store as of one moment."""
+        from restock.adapters.database.embedded import backup  # noqa: PLC0415 - few commands touch stores
+
+        return backup(self.home, target)
+
+    def restore(self, source: Path) -> list[Path]:
+        """Put a backup in the place of the stores."""
+        from restock.adapters.database.embedded import restore  # noqa: PLC0415 - few commands touch stores
+        from restock.services import SCHEMAS  # noqa: PLC0415 - few commands touch stores
+
+        return restore(source, self.home, list(SCHEMAS))
+
+    def serve(self, services: Sequence[str], flags: Mapping[str, object]) -> None:
+        """Serve until told to stop."""
+        raise NotImplementedError(f"REST is not there yet: {services}, {flags}.")
+
+    @cached_property
+    def _loaded(self) -> tuple[Settings, list[Origin]]:
+        from restock.settings import with_origins  # noqa: PLC0415 - a wrong setting must not stop --help
+
+        return with_origins(self._flags)
+
+    @cached_property
+    def _library(self) -> Library:
+        from restock.decisions.library import Library  # noqa: PLC0415 - few commands read rulebooks
+
+        return Library(self.home / "rulebooks")
+
+
+def main() -> None:
+    """Run the command line."""
+    root.main(prog_name="restock", obj=Program())
+
+
+if __name__ == "__main__":
+    main()

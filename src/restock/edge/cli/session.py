@@ -1,0 +1,39 @@
+"""How a command works on the running program: open, work, carry events on unless a server does, close."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import click
+
+from restock.edge.cli.running import Running
+from restock.edge.cli.shell import Shell
+
+T = TypeVar("T")
+
+AsJson = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+as_json: AsJson = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+
+
+def work(shell: Shell, task: Callable[[Running], Awaitable[T]], *, settle: bool = False) -> T:
+    """Run a task on the program. With `settle` its events are carried to their last effect before it returns."""
+
+    async def session() -> T:
+        async with shell.opened() as app:
+            result = await task(app)
+            if settle:
+                await carry_on(shell, app)
+            return result
+
+    return asyncio.run(session())
+
+
+async def carry_on(shell: Shell, app: Running) -> bool:
+    """Carry events on, unless another process does; say whether it was done here."""
+    async with shell.background(app) as mine:
+        if mine:
+            await app.settle()
+        return mine

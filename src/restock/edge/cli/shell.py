@@ -1,0 +1,91 @@
+"""What the command line asks of the program around it. `restock.__main__` fulfils it; commands see nothing else of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from restock.core.clock import Clock
+    from restock.core.ids import Ids
+    from restock.edge.cli.running import Running
+    from restock.engine.rules import Rulebook
+
+
+class ConfiguredValue(Protocol):
+    """A setting's value and where it comes from."""
+
+    @property
+    def name(self) -> str:
+        """The setting."""
+        ...
+
+    @property
+    def value(self) -> object:
+        """What it is set to."""
+        ...
+
+    @property
+    def origin(self) -> str:
+        """default, file, environment or flag."""
+        ...
+
+
+class Shell(Protocol):
+    """The program as commands see it. Nothing is opened before a command asks."""
+
+    @property
+    def home(self) -> Path:
+        """The folder of all embedded state."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """The version of the program."""
+        ...
+
+    def at(self, home: Path) -> Shell:
+        """Give the same program on another home."""
+        ...
+
+    def configuration(self) -> Sequence[ConfiguredValue]:
+        """Give every setting. Raises InvalidInput that names a wrong one."""
+        ...
+
+    def opened(self, clock: Clock | None = None, ids: Ids | None = None) -> AbstractAsyncContextManager[Running]:
+        """Open everything, migrating what must be; close it at the end."""
+        ...
+
+    def background(self, app: Running) -> AbstractAsyncContextManager[bool]:
+        """Own the background work of the home, if nobody else does; say whether."""
+        ...
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep servers and other background work out. Raises Unavailable when there is one."""
+        ...
+
+    def rulebook(self, name: str) -> Rulebook:
+        """Give a rulebook of the library. Raises NotFound with the nearest name."""
+        ...
+
+    def rulebooks(self) -> Sequence[str]:
+        """Give the names of all rulebooks."""
+        ...
+
+    def rulebook_text(self, path: Path) -> str:
+        """Read a rulebook file. Raises InvalidInput."""
+        ...
+
+    def backup(self, target: Path) -> list[Path]:
+        """Copy every store as of one moment; give the files."""
+        ...
+
+    def restore(self, source: Path) -> list[Path]:
+        """Put a backup in the place of the stores; the caller is `alone`."""
+        ...
+
+    def serve(self, services: Sequence[str], flags: Mapping[str, object]) -> None:
+        """Serve until told to stop."""
+        ...
