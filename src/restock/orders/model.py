@@ -146,13 +146,15 @@ def _item(item: OrderItem) -> tuple[OrderItem, int]:
 
 @lru_cache(CHECKED_VALUES)
 def _customer(value: str) -> str:
-    return name(value, "customer_id")
+    return _written(name(value, "customer_id"), "customer_id")
 
 
 @lru_cache(CHECKED_VALUES, typed=True)
 def _line(sku: str, quantity: Decimal, price: Decimal) -> tuple[OrderItem, int]:
     """Give the item with a trimmed name and plain numbers, and its amount in cents, rounded half-up."""
-    right = OrderItem(name(sku, "sku"), plain(positive(quantity, "quantity")), plain(not_negative(price, "price")))
+    right = OrderItem(
+        _written(name(sku, "sku"), "sku"), plain(positive(quantity, "quantity")), plain(not_negative(price, "price"))
+    )
     return right, (to_scaled(right.quantity) * to_scaled(right.price) + _HALF_CENT) // _CENT
 
 
@@ -166,4 +168,13 @@ def _address(value: str | None) -> str | None:
         return None
     if not isinstance(value, str) or len(value) > MAX_ADDRESS or "\0" in value:
         raise InvalidInput(f"is not a text of at most {MAX_ADDRESS} characters.", field="shipping_address")
-    return value
+    return _written(value, "shipping_address")
+
+
+def _written(text: str, field: str) -> str:
+    """Give back a text that can be written as UTF-8; half a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput(f"{text!r} is not Unicode text.", field=field) from None
+    return text

@@ -81,15 +81,10 @@ class Placing:
 
     def _draft(self, place: int, order: NewOrder) -> _Draft:
         key = order.idempotency_key
-        if not isinstance(key, str) or len(key) > MAX_KEY:
-            raise InvalidInput(f"has more than {MAX_KEY} characters.", field="idempotency_key")
+        if key and not (isinstance(key, str) and len(key) <= MAX_KEY and key.isprintable()):
+            raise InvalidInput(f"is not printable text of at most {MAX_KEY} characters.", field="idempotency_key")
         right = checked(order)
-        try:
-            items = _json(right.items)
-            f"{right.customer_id}{key}{right.shipping_address}".encode()
-        except UnicodeEncodeError:
-            raise InvalidInput("The order holds text that is not Unicode.", field="items") from None
-        return _Draft(place, key, right, items, self._ids.short("ORD"))
+        return _Draft(place, key, right, _json(right.items), self._ids.short("ORD"))
 
     async def unit(self, tx: Transaction) -> None:
         """Write what is new and answer what is known."""
