@@ -57,7 +57,7 @@ async def _settled(shell: Shell, app: Running) -> None:
     if await carry_on(shell, app):
         return
     end = time.monotonic() + PATIENCE_SECONDS
-    while any((await app.backlog()).values()) and time.monotonic() < end:
+    while any((await app.backlog()).values()) and time.monotonic() < end:  # noqa: ASYNC110 - another process works
         await asyncio.sleep(0.05)
 
 

@@ -47,7 +47,7 @@ DEMAND = [
     Demand("PROD-003", D(22), "increasing"),
     Demand("WIDGET-1", D(12), "increasing"),
     Demand("WIDGET-2", D(6), "stable"),
-    Demand("GADGET-A", D(20), "stable"),
+    Demand("GADGET-A", D(30), "stable"),
     Demand("GADGET-B", D(5), "increasing"),
     Demand("TOOL-X", D(4), "decreasing"),
     Demand("TOOL-Y", D(5), "stable"),
@@ -60,7 +60,7 @@ TERMS = [
     Terms("WIDGET-1", "SUP-101", D("18.00"), 3, "Northwind Parts", D(60), D(20), "PIECE"),
     Terms("WIDGET-2", "SUP-101", D("31.50"), 3, "Northwind Parts", D(24), D(12), "PIECE"),
     Terms("TOOL-Y", "SUP-101", D("22.40"), 5, "Northwind Parts", D(20), D(10), "PIECE"),
-    Terms("GADGET-A", "SUP-102", D("262.80"), 4, "Harbour Gadgets", D(2), D(1), "CASE"),
+    Terms("GADGET-A", "SUP-102", D("262.80"), 4, "Harbour Gadgets", D(3), D(1), "CASE"),
     Terms("GADGET-B", "SUP-102", D("68.00"), 7, "Harbour Gadgets", D(200), D(10), "PIECE"),
     Terms("TOOL-X", "SUP-103", D("8.75"), 5, "Ironbridge Tools", D(20), D(20), "PIECE", is_active=False),
 ]

@@ -1,0 +1,152 @@
+"""`restock decide`: facts in as JSON lines, decisions out as JSON lines, one for one and in order.
+
+A line that cannot be decided gives an error object in its place and the exit status 1; the others go on. Input is taken as
+it comes, so the command also answers a program that waits for each line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+import msgspec
+
+from restock.core.errors import InvalidInput, RestockError
+from restock.edge.cli.output import note
+from restock.edge.cli.root import PARTLY
+from restock.edge.cli.shell import Shell
+from restock.edge.wire import number_text
+from restock.engine.rules import ENGINES, Rulebook
+
+MAX_LINE = 1 << 20
+"""Bytes of one line: a thousand facts fit; a longer line is passed over without being kept in memory."""
+
+CHUNK = 1 << 16
+"""Bytes taken at once: small enough that a waiting program is answered at once, large enough to be quick."""
+
+BOM = b"\xef\xbb\xbf"
+
+GRL = ".grl"
+
+
+class Decider:
+    """Decides lines with one rulebook."""
+
+    def __init__(self, rulebook: Rulebook, engine: str | None, module: str) -> None:
+        self._rulebook = rulebook
+        self._module = module
+        self._engine = engine or ("row" if not rulebook.engines["row"] else "reference")
+        name = rulebook.name.removesuffix(GRL)
+        self._read = msgspec.json.Decoder(float_hook=Decimal).decode
+        self._write = msgspec.json.Encoder(decimal_format="number").encode
+        self._names: dict[tuple[str, ...], bytes] = {}
+        about = {"rulebook": name, "version": rulebook.version, "engine": self._engine}
+        self._end = b"," + msgspec.json.encode(about)[1:] + b"\n"
+        self.lines = 0
+        self.errors = 0
+
+    def answer(self, line: bytes | None) -> bytes:
+        """Decide one line; None stands for a line that was too long."""
+        self.lines += 1
+        if line is None:
+            return self._refused(InvalidInput(f"The line is longer than {MAX_LINE} bytes.", remedy="Shorten it."))
+        try:
+            facts = self._read(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
+            what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else f"not JSON: {error}"
+            return self._refused(InvalidInput(f"The line is {what}.", remedy="Give one JSON object a line, in UTF-8."))
+        if type(facts) is not dict:
+            return self._refused(InvalidInput("The line is not a JSON object.", remedy='Write {"name": value, …}.'))
+        try:
+            made = self._rulebook.decide(facts, engine=self._engine, module=self._module)
+        except RestockError as error:
+            return self._refused(error)
+        names = self._names.get(made.fired)
+        if names is None:
+            names = b',"fired":' + self._write(made.fired) + b',"facts":'
+            if len(self._names) < MAX_LINE:
+                self._names[made.fired] = names
+        return b'{"outputs":' + self._plain(made.outputs) + names + self._plain(made.facts) + self._end
+
+    def _plain(self, values: dict[str, Any]) -> bytes:
+        """Encode; a number that would get an exponent is written out."""
+        text = self._write(values)
+        if b"E" not in text or (b"E-" not in text and b"E+" not in text):
+            return text
+        return self._write({name: _raw(value) for name, value in values.items()})
+
+    def _refused(self, error: RestockError) -> bytes:
+        self.errors += 1
+        return self._write({"error": error.problem(), "line": self.lines}) + b"\n"
+
+
+def _raw(value: Any) -> Any:  # Any: values of rules on their way to JSON
+    return value if isinstance(value, bool | str) else msgspec.Raw(number_text(value).encode())
+
+
+def lines_of(stream: BinaryIO) -> Iterator[list[bytes | None]]:
+    """Give what lines there are, as they come, without line ends and without empty ones; None for one too long."""
+    rest, too_long, first = b"", False, True
+    read = getattr(stream, "read1", stream.read)
+    while chunk := read(CHUNK):
+        *whole, rest = (rest + chunk).split(b"\n")
+        if whole:
+            found: list[bytes | None] = [None if len(line) > MAX_LINE else line for line in whole]
+            if too_long:
+                found[0], too_long = None, False
+            if first and found[0] is not None:
+                found[0], first = found[0].removeprefix(BOM), False
+            yield [line for line in found if line is None or line.strip()]
+        if len(rest) > MAX_LINE:
+            rest, too_long = b"", True
+    if too_long or rest.strip():
+        yield [None if too_long else rest.removeprefix(BOM) if first else rest]
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  restock decide --rulebook purchasing --facts facts.jsonl
+  echo '{"avg_daily_demand": 15.5, "lead_time_days": 7, "available_qty": 20,
+         "moq": 20, "unit_price": 15.99, "is_active": true}' |
+    tr -d '\\n' | restock decide --rulebook published
+  restock decide --rulebook ./mine.grl --engine reference < facts.jsonl
+
+Each line of output is {"outputs": {…}, "fired": [rules], "facts": {…},
+"rulebook": …, "version": …, "engine": …}, or {"error": {…}, "line": n} in its
+place. Exit status 1 when any line was refused. Optional facts may be left out."""
+)
+@click.option("--rulebook", "name", required=True, help="A name of the library, or a file: a path with / or .grl.")
+@click.option("--facts", default="-", show_default=True, help="JSON lines, an object a line; - is standard input.")
+@click.option("--engine", type=click.Choice(ENGINES), help="By default the quickest that runs the rules.")
+@click.option("--module", default="", help="Only the rules of this module, for example LINE or ORDER.")
+@click.pass_context
+def decide(ctx: click.Context, name: str, facts: str, engine: str | None, module: str) -> None:
+    """Decide JSON lines with a rulebook; nothing is stored and no order is made."""
+    decider = Decider(rulebook_of(ctx.obj, name), engine, module)
+    out = click.get_binary_stream("stdout")
+    with click.open_file(facts, "rb") as stream:
+        for lines in lines_of(stream):
+            out.write(b"".join(map(decider.answer, lines)))
+            out.flush()
+    if not decider.lines:
+        note(f"There are no facts in {'standard input' if facts == '-' else facts}.")
+    if decider.errors:
+        note(f"{decider.errors} of {decider.lines} lines were refused.")
+        ctx.exit(PARTLY)
+
+
+def rulebook_of(shell: Shell, name: str) -> Rulebook:
+    """Give the rulebook of a name or a file."""
+    if "/" not in name and not name.endswith(GRL):
+        return shell.rulebook(name)
+    path = Path(name)
+    return Rulebook.parse(shell.rulebook_text(path), path.name)
+
+
+def command(_name: str) -> click.Command:
+    """Give the command."""
+    return decide
