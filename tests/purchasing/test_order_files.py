@@ -31,6 +31,10 @@ RENDER_SECONDS = 0.001
 """What drawing an order of one line may take."""
 
 
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
 def text_of(pdf: bytes) -> list[str]:
     return [page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages]
 
@@ -208,7 +212,7 @@ async def test_a_worker_that_was_killed_is_replaced(tmp_path: Path) -> None:
     orders = [replace(ORDER, po_id=f"PO-2026-00000{number}") for number in range(3)]
     assert await files.deliver(orders) == [None] * 3
     await files.close()
-    assert len(os.listdir(tmp_path)) == 8
+    assert names_in(tmp_path) == {f"{one.po_id}.{kind}" for one in [ORDER, *orders] for kind in ("json", "pdf")}
 
 
 async def test_the_worker_leaves_interrupts_to_its_parent(tmp_path: Path) -> None:
