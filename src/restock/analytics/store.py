@@ -18,8 +18,17 @@ from restock.engine.stream.tables import inbox_table
 SCHEMA = Schema("analytics", Path(__file__).parent / "migrations")
 
 METADATA = MetaData()
-CUSTOMER = Table("customer", METADATA, label("customer_id", primary_key=True), count("orders"), count("amount"))
-PRODUCT = Table("product", METADATA, label("sku", primary_key=True), count("orders"), count("amount"))
+CUSTOMER = Table(
+    "customer",
+    METADATA,
+    label("customer_id", primary_key=True),
+    count("orders"),
+    count("amount"),
+    sqlite_with_rowid=False,
+)
+PRODUCT = Table(
+    "product", METADATA, label("sku", primary_key=True), count("orders"), count("amount"), sqlite_with_rowid=False
+)
 TALLY = Table(
     "tally",
     METADATA,
@@ -27,6 +36,7 @@ TALLY = Table(
     label("label", primary_key=True),
     count("orders"),
     count("amount"),
+    sqlite_with_rowid=False,
 )
 INBOX = Inbox(inbox_table(METADATA), "analytics")
 

@@ -20,12 +20,30 @@ class RandomBits(Protocol):
         ...
 
 
+class Entropy:
+    """Random bits of the operating system, fetched in blocks: a system call per identifier would cost more than it."""
+
+    BLOCK = 4096
+
+    def __init__(self) -> None:
+        self._block = b""
+        self._at = 0
+
+    def getrandbits(self, k: int, /) -> int:
+        """Give an integer of k random bits."""
+        size = (k + 7) // 8
+        if self._at + size > len(self._block):
+            self._block, self._at = secrets.token_bytes(max(self.BLOCK, size)), 0
+        self._at += size
+        return int.from_bytes(self._block[self._at - size : self._at]) >> (size * 8 - k)
+
+
 class Ids:
     """Makes identifiers. Two made by one `Ids` always sort in the order they were made."""
 
     def __init__(self, clock: Clock, source: RandomBits | None = None) -> None:
         self._clock = clock
-        self._source: RandomBits = source or secrets.SystemRandom()
+        self._source: RandomBits = source or Entropy()
         self._last = 0
 
     @classmethod

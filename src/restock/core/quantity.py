@@ -23,6 +23,9 @@ _EXACT = Context(prec=60)
 """Wide enough that no sum or product of two allowed numbers is ever rounded by the context."""
 
 
+_MAX_SCALED = MAX_NUMBER * ONE
+
+
 def decimal(value: object, field: str = "") -> Decimal:
     """Read an exact number from an int, Decimal or decimal text; floats are refused because they already lost digits.
 
@@ -48,6 +51,12 @@ def decimal(value: object, field: str = "") -> Decimal:
     ):
         raise InvalidInput(f"{value} has more than {SCALE} decimals.", field=field, remedy="Round it first.")
     return number
+
+
+def storable(number: Decimal) -> bool:
+    """Tell whether `decimal` would take the number; for hot code that asks about many good ones."""
+    scaled = number.scaleb(SCALE, _EXACT)
+    return scaled.is_finite() and -_MAX_SCALED <= scaled <= _MAX_SCALED and int(scaled) == scaled
 
 
 def not_negative(value: object, field: str = "") -> Decimal:

@@ -33,6 +33,7 @@ INVENTORY_LEVELS = Table(
     scaled("received_total"),
     count("version"),
     moment("last_updated"),
+    sqlite_with_rowid=False,
 )
 ITEM = Table(
     "item",
@@ -41,6 +42,7 @@ ITEM = Table(
     label("description"),
     label("stock_unit"),
     scaled("safety_stock"),
+    sqlite_with_rowid=False,
 )
 BACKORDER = Table(
     "backorder",

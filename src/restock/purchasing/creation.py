@@ -16,13 +16,13 @@ from restock.core.clock import timestamp
 from restock.core.errors import InvalidInput, RestockError, Stale
 from restock.core.event import Event
 from restock.core.ids import Ids
-from restock.core.quantity import decimal, not_negative
+from restock.core.quantity import decimal, not_negative, storable
 from restock.engine.database import Transaction
 from restock.engine.database.columns import NAME_LENGTH
 from restock.engine.database.once import MAX_KEY, Effect, same_request
 from restock.purchasing import store
 from restock.purchasing.model import TOPIC, Line, OrderEvent, PurchaseOrder, State, apply
-from restock.purchasing.port import CreateRequest, NewOrder
+from restock.purchasing.port import CreateRequest, NewLine, NewOrder
 from restock.purchasing.tables import ONCE, OUTBOX
 
 NUMBER_DIGITS = 6
@@ -114,18 +114,23 @@ def _check_values(new: NewOrder) -> None:
     if len(new.idempotency_key) > MAX_KEY:
         raise InvalidInput(f"has more than {MAX_KEY} characters.", field="idempotency_key")
     for name in ("total_amount", "discount_amount", "tax_amount", "grand_total"):
-        not_negative(getattr(new, name), name)
-    places = set()
+        amount = getattr(new, name)
+        if not storable(amount) or amount < 0:
+            not_negative(amount, name)
     for line in new.lines:
-        if line.quantity <= 0 or line.total_amount <= 0:
-            raise InvalidInput(f"The line for {line.product_id} has no quantity or no amount.", field="lines")
-        for value in (line.quantity, line.purchase_quantity, line.unit_price, line.total_amount):
-            decimal(value, "lines")
-        places.add((line.product_id, line.warehouse_id))
-    if len(places) != len(new.lines):
+        _check_line(line)
+    if len({(line.product_id, line.warehouse_id) for line in new.lines}) != len(new.lines):
         raise InvalidInput(
             "A product is on two lines of the order.", field="lines", remedy="Join them: one need, one line."
         )
+
+
+def _check_line(line: NewLine) -> None:
+    for value in (line.quantity, line.purchase_quantity, line.unit_price, line.total_amount):
+        if not storable(value):
+            decimal(value, "lines")
+    if line.quantity <= 0 or line.total_amount <= 0:
+        raise InvalidInput(f"The line for {line.product_id} has no quantity or no amount.", field="lines")
 
 
 async def _write(

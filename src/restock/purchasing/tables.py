@@ -23,6 +23,7 @@ PLAN = Table(
     label("warehouse_id", primary_key=True),
     scaled("ordered_total"),
     count("version"),
+    sqlite_with_rowid=False,
 )
 PURCHASE_ORDER = Table(
     "purchase_order",
@@ -47,6 +48,7 @@ PURCHASE_ORDER = Table(
     count("version"),
     Index("purchase_order_of_state", "state", "po_id"),
     Index("purchase_order_of_supplier", "supplier_id", "po_id"),
+    sqlite_with_rowid=False,
 )
 LINE = Table(
     "purchase_order_line",
@@ -65,6 +67,7 @@ LINE = Table(
     scaled("received"),
     # The need: a plan row's version is satisfied by one line, whatever crashes or repeats.
     UniqueConstraint("product_id", "warehouse_id", "plan_version", name="one_line_per_need"),
+    sqlite_with_rowid=False,
 )
 EVENT = Table(
     "po_event",
@@ -76,6 +79,7 @@ EVENT = Table(
     label("actor"),
     Column("reason", String(1000), nullable=False),
     document("data"),
+    sqlite_with_rowid=False,
 )
 NUMBER = Table("po_number", METADATA, count("year", primary_key=True), count("last"))
 DISPATCH = Table(
@@ -88,6 +92,7 @@ DISPATCH = Table(
     moment("at"),
     Column("problem", String(1000), nullable=False),
     Index("dispatch_of_state", "state", "po_id"),
+    sqlite_with_rowid=False,
 )
 OUTBOX = Outbox(outbox_table(METADATA))
 ONCE = Once(effect_table(METADATA))

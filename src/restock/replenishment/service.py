@@ -11,7 +11,6 @@ from typing import cast
 from restock.core.clock import Clock, timestamp
 from restock.core.errors import NotFound, RestockError, Stale, Unavailable
 from restock.core.ids import Ids
-from restock.core.quantity import plain
 from restock.decisions.port import Decision
 from restock.engine.database import Database
 from restock.engine.graph import CohortRunner, Executor, Flow, RunResult, load_flow
@@ -257,15 +256,15 @@ def _ordered(order: PurchaseOrder, calculation: Calculation, run_id: str) -> Flo
         po_id=order.po_id,
         product_id=line.product_id,
         supplier_id=order.supplier_id,
-        qty=plain(line.quantity),
-        unit_price=plain(line.unit_price),
-        total_amount=plain(order.total_amount),
+        qty=line.quantity,
+        unit_price=line.unit_price,
+        total_amount=order.total_amount,
         status=order.state.value,
         created_at=order.created_at,
         sent_at=order.sent_at or None,
-        purchase_qty=plain(line.purchase_quantity),
+        purchase_qty=line.purchase_quantity,
         purchase_unit=line.purchase_unit,
-        grand_total=plain(order.grand_total),
+        grand_total=order.grand_total,
         currency=order.currency,
     )
     message = "Purchasing flow completed - orchestrator executed rules decisions"

@@ -35,6 +35,7 @@ SUPPLIER_INFO = Table(
     label("currency"),
     count("rank"),
     moment("last_updated"),
+    sqlite_with_rowid=False,
 )
 REVISION = Revision(revision_table(METADATA), "suppliers")
 

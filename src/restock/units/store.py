@@ -27,6 +27,7 @@ UOM_CONVERSION = Table(
     label("to_uom", primary_key=True),
     scaled("conversion_factor"),
     moment("last_updated"),
+    sqlite_with_rowid=False,
 )
 REVISION = Revision(revision_table(METADATA), "units")
 

@@ -13,12 +13,15 @@ def upgrade() -> None:
     def figures() -> list[sa.Column[int]]:
         return [sa.Column(name, sa.BigInteger, nullable=False) for name in ("orders", "amount")]
 
-    op.create_table("customer", sa.Column("customer_id", sa.String(128), primary_key=True), *figures())
-    op.create_table("product", sa.Column("sku", sa.String(128), primary_key=True), *figures())
+    op.create_table(
+        "customer", sa.Column("customer_id", sa.String(128), primary_key=True), *figures(), sqlite_with_rowid=False
+    )
+    op.create_table("product", sa.Column("sku", sa.String(128), primary_key=True), *figures(), sqlite_with_rowid=False)
     op.create_table(
         "tally",
         sa.Column("kind", sa.String(128), primary_key=True),
         sa.Column("label", sa.String(128), primary_key=True),
         *figures(),
+        sqlite_with_rowid=False,
     )
     create_inbox(op)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -50,7 +50,10 @@ def encode(event: Event) -> bytes:
     or too long, text that is not Unicode, an identifier that is empty or longer than 36 characters.
     """
     checked_id(event.event_id)
-    data = _exact(event.data, "data", MAX_DEPTH)
+    try:
+        data = _exact(event.data, MAX_DEPTH)
+    except _NotPlain as error:
+        raise InvalidInput(error.what, field="data" + "".join(reversed(error.path)), remedy=error.remedy) from None
     try:
         return _encode(
             {
@@ -91,7 +94,17 @@ def checked_id(event_id: str) -> str:
     return event_id
 
 
-def _exact(value: object, place: str, depth: int) -> object:
+class _NotPlain(Exception):
+    """A value that an event cannot carry; `path` grows on the way out, so that the common case builds no text."""
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+        self.path: list[str] = []
+
+
+def _exact(value: object, depth: int) -> object:
     """Give the value in a form that the encoder writes exactly and plainly."""
     kind = type(value)
     if kind is str or kind is bool or value is None:
@@ -99,39 +112,52 @@ def _exact(value: object, place: str, depth: int) -> object:
     if kind is Decimal and _PLAIN(text := str(value)):
         return msgspec.Raw(text.encode())
     if isinstance(value, int):
-        return value if -_INT64 <= value < _INT64 else _number(Decimal(value), place)
+        return value if -_INT64 <= value < _INT64 else _number(Decimal(value))
     if isinstance(value, Decimal):
-        return _number(value, place)
+        return _number(value)
     if isinstance(value, str):  # an enumeration with text values
         return str(value)
     if depth == 0:
-        raise InvalidInput(f"The data of an event has more than {MAX_DEPTH} levels.", field=place)
-    if isinstance(value, Mapping):
-        return {_member(name, place): _exact(inner, f"{place}.{name}", depth - 1) for name, inner in value.items()}
+        raise _NotPlain(f"The data of an event has more than {MAX_DEPTH} levels.")
+    if kind is dict or isinstance(value, Mapping):
+        return _exact_members(cast("Mapping[object, object]", value), depth - 1)
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
-        return [_exact(inner, f"{place}[{index}]", depth - 1) for index, inner in enumerate(value)]
-    raise InvalidInput(
+        return _exact_items(value, depth - 1)
+    raise _NotPlain(
         f"{value!r} is a {kind.__name__}, which an event cannot carry.",
-        field=place,
-        remedy="Give text, a whole number, a Decimal, true, false, null, a list or an object.",
+        "Give text, a whole number, a Decimal, true, false, null, a list or an object.",
     )
 
 
-def _member(name: object, place: str) -> str:
-    if not isinstance(name, str):
-        raise InvalidInput(f"{name!r} is not a member name.", field=place, remedy="Give text.")
-    return name
+def _exact_members(value: Mapping[object, object], depth: int) -> dict[str, object]:
+    members: dict[str, object] = {}
+    for name, inner in value.items():
+        if not isinstance(name, str):
+            raise _NotPlain(f"{name!r} is not a member name.", "Give text.")
+        try:
+            members[name] = _exact(inner, depth)
+        except _NotPlain as error:
+            error.path.append(f".{name}")
+            raise
+    return members
 
 
-def _number(number: Decimal, place: str) -> object:
+def _exact_items(value: Sequence[object], depth: int) -> list[object]:
+    items: list[object] = []
+    for index, inner in enumerate(value):
+        try:
+            items.append(_exact(inner, depth))
+        except _NotPlain as error:
+            error.path.append(f"[{index}]")
+            raise
+    return items
+
+
+def _number(number: Decimal) -> object:
     if not number.is_finite():
-        raise InvalidInput(f"{number} is not a finite number.", field=place)
+        raise _NotPlain(f"{number} is not a finite number.")
     if _too_long(number):
-        raise InvalidInput(
-            f"{number} has too many digits.",
-            field=place,
-            remedy=f"Give at most {MAX_DIGITS} on each side of the point.",
-        )
+        raise _NotPlain(f"{number} has too many digits.", f"Give at most {MAX_DIGITS} on each side of the point.")
     return msgspec.Raw(f"{plain(number):f}".encode())
 
 

@@ -106,6 +106,15 @@ class Relay:
         """Tell the relay that events were committed; it wakes at once."""
         self._told.set()
 
+    @property
+    def name(self) -> str:
+        """The name of the outbox's database."""
+        return self._database.name
+
+    async def backlog(self) -> Backlog:
+        """Give how many events wait and since when."""
+        return await self._outbox.backlog(self._database)
+
     async def drain(self) -> int:
         """Publish what waits, in order, until nothing does; give the number of events published."""
         done = 0

@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("received_total", sa.BigInteger, nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("last_updated", sa.String(27), nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "item",
@@ -28,6 +29,7 @@ def upgrade() -> None:
         sa.Column("description", sa.String(128), nullable=False),
         sa.Column("stock_unit", sa.String(128), nullable=False),
         sa.Column("safety_stock", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "backorder",

@@ -30,6 +30,7 @@ def upgrade() -> None:
         label("warehouse_id", primary_key=True),
         number("ordered_total"),
         number("version"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "purchase_order",
@@ -51,6 +52,7 @@ def upgrade() -> None:
         moment("sent_at"),
         label("send_method"),
         number("version"),
+        sqlite_with_rowid=False,
     )
     op.create_index("purchase_order_of_state", "purchase_order", ["state", "po_id"])
     op.create_index("purchase_order_of_supplier", "purchase_order", ["supplier_id", "po_id"])
@@ -73,6 +75,7 @@ def _lines_and_events() -> None:
         label("decision_id"),
         number("received"),
         sa.UniqueConstraint("product_id", "warehouse_id", "plan_version", name="one_line_per_need"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "po_event",
@@ -83,6 +86,7 @@ def _lines_and_events() -> None:
         label("actor"),
         sa.Column("reason", sa.String(1000), nullable=False),
         sa.Column("data", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_table("po_number", number("year", primary_key=True), number("last"))
     op.create_table(
@@ -93,6 +97,7 @@ def _lines_and_events() -> None:
         number("attempts"),
         moment("at"),
         sa.Column("problem", sa.String(1000), nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_index("dispatch_of_state", "dispatch", ["state", "po_id"])
     create_outbox(op)

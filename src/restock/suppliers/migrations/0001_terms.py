@@ -24,5 +24,6 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(128), nullable=False),
         sa.Column("rank", sa.BigInteger, nullable=False),
         sa.Column("last_updated", sa.String(27), nullable=False),
+        sqlite_with_rowid=False,
     )
     create_revision(op, "suppliers")

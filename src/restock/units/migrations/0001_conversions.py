@@ -17,5 +17,6 @@ def upgrade() -> None:
         sa.Column("to_uom", sa.String(128), primary_key=True),
         sa.Column("conversion_factor", sa.BigInteger, nullable=False),
         sa.Column("last_updated", sa.String(27), nullable=False),
+        sqlite_with_rowid=False,
     )
     create_revision(op, "units")
