@@ -71,6 +71,8 @@ class Reader(Generic[T]):
         self.kind = kind
         self.mirror = mirror(cast("Any", kind), tuple(sorted(without)))
         self._decode = msgspec.json.Decoder(self.mirror, strict=False).decode
+        self.optional = all(not field.required for field in msgspec.structs.fields(self.mirror))
+        """Whether an empty object is enough."""
         hints = get_type_hints(kind)
         names = [field.name for field in _fields(kind) if field.name not in without]
         self._plain = [name for name in names if not _holds(hints[name], is_dataclass)]

@@ -1,0 +1,91 @@
+"""Routes for whoever watches the server: health, liveness, readiness, metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from restock.core.errors import RestockError
+from restock.edge import wire
+from restock.edge.rest.message import Answer, Request
+from restock.edge.rest.meters import CONTENT_TYPE, Meters
+from restock.edge.rest.routes import Route
+from restock.edge.rest.served import Served
+from restock.services import SCHEMAS
+
+VERSION = version("restock")
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Nothing to give."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """The published answer; `problems` says what is unhealthy."""
+
+    service: str
+    status: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Alive:
+    """The event loop turns."""
+
+    status: str = "alive"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Whether requests are welcome, and if not, why."""
+
+    status: str
+    problems: list[str] = field(default_factory=list)
+
+
+class Condition:
+    """Whether the server takes requests. `draining` is set once it stops."""
+
+    def __init__(self, app: Served) -> None:
+        self.draining = False
+        self._app = app
+
+    def problems(self) -> list[str]:
+        """Say what is in the way: stopping, stores that do not answer, work that stands still."""
+        found = ["The server is stopping."] if self.draining else []
+        for name in SCHEMAS:
+            try:
+                self._app.databases[name].changes()
+            except RestockError as error:
+                found.append(str(error))
+            except Exception as error:
+                found.append(f"{name}.db does not answer: {error}.")
+        return found + self._app.problems()
+
+
+def routes(app: Served, condition: Condition, meters: Meters) -> list[Route]:
+    """Give the routes of probes."""
+
+    async def health(_request: Request) -> Answer:
+        problems = condition.problems()
+        status = "unhealthy" if problems else "healthy"
+        return Answer(503 if problems else 200, wire.encode(Health("restock", status, VERSION)))
+
+    async def alive(_request: Request) -> Answer:
+        return Answer(200, wire.encode(Alive()))
+
+    async def ready(_request: Request) -> Answer:
+        problems = condition.problems()
+        return Answer(503 if problems else 200, wire.encode(Ready("not ready" if problems else "ready", problems)))
+
+    async def metrics(_request: Request) -> Answer:
+        return Answer(200, await meters.text(app, draining=condition.draining), CONTENT_TYPE)
+
+    return [
+        Route("server.health", "GET", "/health", "The published health", Nothing, Health, health, tag="server"),
+        Route("server.livez", "GET", "/livez", "Whether the process turns", Nothing, Alive, alive, tag="server"),
+        Route("server.readyz", "GET", "/readyz", "Whether requests are welcome", Nothing, Ready, ready, tag="server"),
+        Route("server.metrics", "GET", "/metrics", "Metrics for Prometheus", Nothing, str, metrics, tag="server"),
+    ]

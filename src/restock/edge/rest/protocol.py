@@ -1,0 +1,56 @@
+"""uvicorn's HTTP protocol with two limits more: how large the head of a request may be, and how a broken one is told."""
+
+from __future__ import annotations
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from restock.core.errors import InvalidInput, RestockError
+from restock.edge import wire
+
+MAX_HEAD = 128 << 10
+"""Bytes of a request line and its headers: twice what browsers and proxies send at most."""
+
+
+class BrokenRequest(InvalidInput):
+    """The bytes are not an HTTP request."""
+
+    status, code = 400, "broken-request"
+
+
+class HeadTooLarge(RestockError):
+    """The headers are larger than any request needs them to be."""
+
+    status, code = 431, "head-too-large"
+
+
+class RestProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    _head = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the network."""
+        if self.cycle is None or self.cycle.response_complete:  # a head is being read
+            self._head += len(data)
+            if self._head > MAX_HEAD + len(data) and not self.transport.is_closing():
+                self._refuse(HeadTooLarge(f"The head has more than {MAX_HEAD} bytes.", remedy="Send fewer headers."))
+                return
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        """Start the request."""
+        self._head = 0
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Tell that the bytes are not HTTP."""
+        self._refuse(BrokenRequest("The bytes are not an HTTP request.", remedy="Speak HTTP/1.1."))
+
+    def _refuse(self, error: RestockError) -> None:
+        body = wire.encode(error.problem())
+        reason = b"Bad Request" if error.status == 400 else b"Request Header Fields Too Large"
+        self.transport.write(
+            b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\ncontent-length: %d\r\n"
+            b"connection: close\r\n\r\n%s" % (error.status, reason, len(body), body)
+        )
+        self.transport.close()

@@ -1,0 +1,153 @@
+"""What REST asks of the running program."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from restock.analytics.port import Analytics
+from restock.core.clock import Clock
+from restock.core.ids import Ids
+from restock.engine.database import Database
+from restock.engine.stream.outbox import Backlog
+from restock.inventory.port import Inventory
+from restock.orders.port import Orders
+from restock.replenishment.port import Replenishment
+
+
+class Store(Database, Protocol):
+    """A database that can be asked whether it still answers."""
+
+    def changes(self) -> int:
+        """Give a number; raises when the store cannot be read."""
+        ...
+
+
+class Stores(Protocol):
+    """The databases by name."""
+
+    def __getitem__(self, name: str, /) -> Store:
+        """Give one database."""
+        ...
+
+
+class RelayLike(Protocol):
+    """Publishes an outbox."""
+
+    @property
+    def name(self) -> str:
+        """The database of the outbox."""
+        ...
+
+    async def backlog(self) -> Backlog:
+        """Give what waits to be published."""
+        ...
+
+
+class SubscriberLike(Protocol):
+    """Consumes topics."""
+
+    @property
+    def group(self) -> str:
+        """Who consumes."""
+        ...
+
+    async def lag(self) -> int:
+        """Give the records still to be consumed."""
+        ...
+
+
+class Delivery(Protocol):
+    """What waits to be delivered to suppliers."""
+
+    @property
+    def orders(self) -> int:
+        """Orders that wait."""
+        ...
+
+    @property
+    def failing(self) -> int:
+        """How many of them failed before."""
+        ...
+
+
+class DispatcherLike(Protocol):
+    """Delivers orders."""
+
+    async def backlog(self) -> Delivery:
+        """Give what waits to be delivered."""
+        ...
+
+
+class ServedReplenishment(Replenishment, Protocol):
+    """Replenishment, with the totals of its runs."""
+
+    async def totals(self) -> tuple[int, int, int]:
+        """Give runs, queries and query microseconds of all time."""
+        ...
+
+    async def drain(self) -> None:
+        """Wait until every trace is stored."""
+        ...
+
+
+class Served(Protocol):
+    """The running program."""
+
+    clock: Clock
+    ids: Ids
+    tasks: list[asyncio.Task[None]]
+
+    @property
+    def ports(self) -> Mapping[str, object]:
+        """The ports by the name that operations use."""
+        ...
+
+    @property
+    def databases(self) -> Stores:
+        """The databases."""
+        ...
+
+    @property
+    def orders(self) -> Orders:
+        """Customer orders."""
+        ...
+
+    @property
+    def inventory(self) -> Inventory:
+        """Stock."""
+        ...
+
+    @property
+    def replenishment(self) -> ServedReplenishment:
+        """Flows."""
+        ...
+
+    @property
+    def analytics(self) -> Analytics:
+        """Figures."""
+        ...
+
+    @property
+    def relays(self) -> Sequence[RelayLike]:
+        """The relays."""
+        ...
+
+    @property
+    def subscribers(self) -> Sequence[SubscriberLike]:
+        """The subscribers."""
+        ...
+
+    @property
+    def dispatcher(self) -> DispatcherLike:
+        """The dispatcher."""
+        ...
+
+    def start(self) -> None:
+        """Run the background work in `tasks`."""
+        ...
+
+    def problems(self) -> list[str]:
+        """Say what stands still and needs a person."""
+        ...

@@ -1,0 +1,293 @@
+"""The server: binds before it announces, does the background work if nobody else does, and stops without breaking a promise.
+
+Stopping: readiness goes off and every answer closes its connection; nobody new is taken in; what is inside is finished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import ipaddress
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import uvicorn
+
+from restock.core.clock import Clock, timestamp
+from restock.core.errors import InvalidInput, Unavailable
+from restock.edge.rest.application import Access, Application
+from restock.edge.rest.protocol import RestProtocol
+from restock.edge.rest.served import Served
+
+T = TypeVar("T")
+
+BACKLOG = 2048
+"""Connections that the kernel holds until they are accepted."""
+
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stays open: longer than the pools of usual clients, so that they close it, not we."""
+
+LEAVE_SECONDS = 0.3
+"""How long callers with open connections may learn from an answer that the server stops, before idle ones are closed."""
+
+GRACE_SECONDS = 30
+"""How long requests that are inside may take to finish."""
+
+TAKE_OVER_SECONDS = 1.0
+"""How often a server looks whether the background work is free: the process that did it may have ended."""
+
+ACCESS_SECONDS = 0.05
+"""How long lines of the access log are gathered before they are written together."""
+
+Background = Callable[[Any], AbstractAsyncContextManager[bool]]
+"""Owns the background work of a home if nobody else does (`restock.app.background`)."""
+
+
+class Listen(Protocol):
+    """Where to listen."""
+
+    @property
+    def host(self) -> str:
+        """The address."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """The port; 0 takes a free one."""
+        ...
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the fast event loop."""
+    try:
+        from uvloop import new_event_loop  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return asyncio.run(main)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(main)
+
+
+async def serve(
+    app: Served,
+    settings: Listen,
+    *,
+    background: Background,
+    announce: Callable[[str], None],
+    stop: asyncio.Event | None = None,
+    access_log: bool = False,
+) -> int:
+    """Serve until a signal or `stop`; give the exit code. Raises InvalidInput for the host, Unavailable for a busy port.
+
+    `announce` is told the address once requests are answered there. A second signal stops at once.
+    """
+    stop = stop or asyncio.Event()
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context(AccessLog(app.clock)) if access_log else None
+        application = Application(app, log)
+        listener = stack.enter_context(contextlib.closing(bound(settings.host, settings.port)))
+        server = _Server(_config(application))
+        async with _background_work(app, background):
+            serving = asyncio.create_task(server.serve(sockets=[listener]), name="rest")
+            with _signals(stop, server):
+                await _first(server.ready, serving)
+                gc.collect()
+                gc.freeze()  # what is loaded stays: the collector need not look at it again
+                announce(_address(listener))
+                await _first(stop, serving)
+                application.condition.draining = True
+                await _leave(server)
+                server.should_exit = True
+                await serving
+            await app.replenishment.drain()
+        return 1 if server.force_exit else 0
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Give a socket bound to a loopback address. Raises InvalidInput, Unavailable."""
+    address = "127.0.0.1" if host == "localhost" else host.strip("[]")
+    try:
+        loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        raise InvalidInput(f"{host!r} is not an address.", field="host", remedy="Use 127.0.0.1 or ::1.") from None
+    if not loopback:
+        raise InvalidInput(
+            f"{host} can be reached from other machines; plain text is served on loopback only.",
+            field="host",
+            remedy="Use 127.0.0.1, and a proxy with TLS in front of it.",
+        )
+    if not 0 <= port <= 65535:
+        raise InvalidInput(f"{port} is not a port.", field="port", remedy="Use 0 to 65535.")
+    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by what is accepted
+        listener.bind((address, port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise Unavailable(
+            f"Port {port} on {host} cannot be used: {error.strerror}.",
+            remedy="Stop what uses it, or set another with RESTOCK_PORT (0 takes a free one).",
+        ) from error
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _config(application: Application) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        http=RestProtocol,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        loop="none",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handling: it would raise the signal again and skip every clean-up after it."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to accept."""
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop_at_once(self) -> None:
+        """Give up what is inside; stores are safe whenever a process ends."""
+        self.should_exit = self.force_exit = True
+        for task in list(self.server_state.tasks):
+            task.cancel()
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event, server: _Server) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    handled = (signal.SIGINT, signal.SIGTERM)
+
+    def on_signal() -> None:
+        if stop.is_set():
+            server.stop_at_once()
+        stop.set()
+
+    try:
+        for each in handled:
+            loop.add_signal_handler(each, on_signal)
+    except (ValueError, RuntimeError, NotImplementedError):  # not the main thread: whoever started it stops it
+        yield
+        return
+    try:
+        yield
+    finally:
+        for each in handled:
+            loop.remove_signal_handler(each)
+
+
+async def _first(stop: asyncio.Event, serving: asyncio.Task[None]) -> None:
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait([waiting, serving], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
+async def _leave(server: _Server) -> None:
+    """Take nobody in any more; let callers go by themselves."""
+    for each in server.servers:
+        each.close()
+    waited = 0.0
+    while server.server_state.connections and waited < LEAVE_SECONDS and not server.force_exit:
+        await asyncio.sleep(0.01)
+        waited += 0.01
+
+
+@asynccontextmanager
+async def _background_work(app: Served, background: Background) -> AsyncIterator[None]:
+    """Do the background work while nobody else does it; take it over when the process that did it ends."""
+    ended = asyncio.Event()
+
+    async def own() -> None:
+        while not ended.is_set():
+            async with background(app) as mine:
+                if mine:
+                    app.start()
+                    await ended.wait()
+                    for task in app.tasks:
+                        task.cancel()
+                    await asyncio.gather(*app.tasks, return_exceptions=True)
+                    return
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(ended.wait(), TAKE_OVER_SECONDS)
+
+    owning = asyncio.create_task(own(), name="background")
+    try:
+        yield
+    finally:
+        ended.set()
+        await owning
+
+
+class AccessLog:
+    """A line of JSON per answer on standard error, written in batches off the caller's way."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lines: list[tuple[str, str, str, int, int, str]] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> Access:
+        return self._told
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._write()
+
+    def _told(self, method: str, path: str, status: int, took_ns: int, request_id: str) -> None:
+        self._lines.append((timestamp(self._clock.now()), method, path, status, took_ns, request_id))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(ACCESS_SECONDS, self._write)
+
+    def _write(self) -> None:
+        lines, self._lines, self._timer = self._lines, [], None
+        text = b"".join(
+            msgspec.json.encode(
+                {
+                    "at": at,
+                    "event": "request",
+                    "method": method,
+                    "path": path,
+                    "status": status,
+                    "us": took // 1000,
+                    "request_id": request_id,
+                }
+            )
+            + b"\n"
+            for at, method, path, status, took, request_id in lines
+        )
+        sys.stderr.write(text.decode())
+        sys.stderr.flush()
