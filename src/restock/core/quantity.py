@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from functools import lru_cache
 
 from restock.core.errors import InvalidInput
 
@@ -80,6 +81,7 @@ def to_scaled(number: Decimal) -> int:
     return int(number.scaleb(SCALE, _EXACT))
 
 
+@lru_cache(maxsize=1 << 16)  # prices, minimums and stock levels of a catalogue repeat
 def from_scaled(scaled: int) -> Decimal:
     """Give the exact decimal of whole millionths, without trailing zeros."""
     whole, rest = divmod(scaled, ONE)

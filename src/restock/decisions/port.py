@@ -131,8 +131,8 @@ class Decisions(Protocol):
         """Decide on each set of facts; recorded decisions are durable before the reply."""
         ...
 
-    async def keep(self, decisions: Sequence[Decision], subjects: Sequence[str]) -> None:
-        """Keep decisions that were made without being recorded; durable on return."""
+    async def keep(self, decisions: Sequence[Decision], subjects: Sequence[str]) -> list[str]:
+        """Keep decisions that were made without being recorded; durable on return. Give the identifiers they get."""
         ...
 
     async def decision(self, request: DecisionRequest) -> StoredDecision:

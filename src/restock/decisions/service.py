@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from restock.core.clock import Clock, timestamp
 from restock.core.errors import RestockError
@@ -40,17 +41,17 @@ class DecisionsService:
     async def decide(self, request: DecideRequest) -> Decided:
         """Decide on each set of facts; recorded decisions are durable before the reply."""
         rulebook = self._library.rulebook(request.rulebook)
-        results: list[Decision | RestockError] = []
         names = {field.name for field in rulebook.inputs}
         decided = rulebook.decide_many(request.facts, engine=request.engine, module=request.module)
+        results: list[Decision | RestockError] = []
         for given, one in zip(request.facts, decided, strict=True):
             if isinstance(one, RestockError):
                 results.append(one)
-            else:
-                identifier = self._ids.new()
-                # What the rules used, and beside it what it was derived from: an explanation starts from there.
-                facts = {name: value for name, value in given.items() if name in names} | one.facts
-                results.append(Decision(identifier, request.rulebook, rulebook.version, one.outputs, one.fired, facts))
+                continue
+            # What the rules used, and beside it what it was derived from: an explanation starts from there.
+            facts = {name: value for name, value in given.items() if name in names} | one.facts
+            identifier = self._ids.new() if request.record else ""
+            results.append(Decision(identifier, request.rulebook, rulebook.version, one.outputs, one.fired, facts))
         if request.record:
             made = [one for one in results if isinstance(one, Decision)]
             subjects = request.subjects or [""] * len(results)
@@ -58,9 +59,11 @@ class DecisionsService:
             await self._store(made, about, request.module)
         return Decided(results)
 
-    async def keep(self, decisions: Sequence[Decision], subjects: Sequence[str]) -> None:
-        """Keep decisions that were made without being recorded."""
-        await self._store(decisions, subjects, "")
+    async def keep(self, decisions: Sequence[Decision], subjects: Sequence[str]) -> list[str]:
+        """Keep decisions that were made without being recorded; give the identifiers they get."""
+        kept = [replace(one, decision_id=self._ids.new()) for one in decisions]
+        await self._store(kept, subjects, "")
+        return [one.decision_id for one in kept]
 
     async def decision(self, request: DecisionRequest) -> StoredDecision:
         """Give a stored decision."""

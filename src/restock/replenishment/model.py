@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import cast
 
 from restock.core.errors import NotFound
 from restock.core.quantity import plain
@@ -35,9 +36,9 @@ class Outcome(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Need:
-    """The facts of one product. When `blocked` is not empty nothing can be decided, and it says why."""
+    """The facts of one product, filled by `need_of`. When `blocked` is not empty nothing can be decided; it says why."""
 
     product_id: str
     warehouse_id: str
@@ -71,7 +72,8 @@ class Need:
         return self.demand_per_day * self.lead_time_days + self.safety_stock
 
 
-NO_SUPPLY: Row = {"ordered_total": Decimal(0), "version": 0}
+NONE = Decimal(0)
+NO_SUPPLY: Row = {"ordered_total": NONE, "version": 0}
 """The plan row of a product that was never ordered."""
 
 
@@ -88,48 +90,40 @@ def need_of(
     if stock is None or demand is None:
         raise _unknown(product, warehouse, demand, stock, terms)
     plan = supply or NO_SUPPLY
-    ordered, received = plan["ordered_total"], stock["received_total"]
-    available, backordered = stock["available"], stock["backordered"]
-    per_day, safety = demand["demand_per_day"], stock["safety_stock"]
-    assert isinstance(ordered, Decimal) and isinstance(received, Decimal)
-    assert isinstance(available, Decimal) and isinstance(backordered, Decimal)
-    assert isinstance(per_day, Decimal) and isinstance(safety, Decimal)
-    facts = {
-        "product_id": product,
-        "warehouse_id": warehouse,
-        "demand_per_day": per_day,
-        "trend": demand["trend"],
-        "available": available - backordered,
-        "on_order": max(Decimal(0), ordered - received),
-        "safety_stock": safety,
-        "stock_unit": stock["stock_unit"],
-        "plan_version": plan["version"],
-    }
-    if terms is None:
-        return Need(blocked="No supplier sells it.", **facts)  # type: ignore[arg-type]  # typed by the ports' frames
-    stock_unit, purchase_unit = str(stock["stock_unit"]), str(terms["purchase_unit"] or stock["stock_unit"])
-    factor = factor_between(purchase_unit, stock_unit)
-    blocked = "" if factor is not None else f"No conversion from {purchase_unit} to {stock_unit} is on file."
-    bought = {name: terms[name] for name in _TERMS}
-    return Need(
-        blocked=blocked,
-        purchase_unit=purchase_unit,
-        purchase_factor=factor if factor is not None else Decimal(1),
-        **facts,  # type: ignore[arg-type]  # typed by the ports' frames
-        **bought,  # type: ignore[arg-type]
+    # The columns of the ports' frames have these types; a check per product would cost as much as the sums.
+    ordered, received = cast("Decimal", plan["ordered_total"]), cast("Decimal", stock["received_total"])
+    available, backordered = cast("Decimal", stock["available"]), cast("Decimal", stock["backordered"])
+    on_order = ordered - received
+    known = Need(
+        product_id=product,
+        warehouse_id=warehouse,
+        demand_per_day=cast("Decimal", demand["demand_per_day"]),
+        trend=cast("str", demand["trend"]),
+        available=available - backordered,
+        on_order=on_order if on_order > 0 else NONE,
+        safety_stock=cast("Decimal", stock["safety_stock"]),
+        stock_unit=cast("str", stock["stock_unit"]),
+        plan_version=cast("int", plan["version"]),
     )
-
-
-_TERMS = (
-    "supplier_id",
-    "supplier_name",
-    "currency",
-    "lead_time_days",
-    "moq",
-    "order_multiple",
-    "unit_price",
-    "is_active",
-)
+    if terms is None:
+        known.blocked = "No supplier sells it."
+        return known
+    known.purchase_unit = cast("str", terms["purchase_unit"]) or known.stock_unit
+    known.supplier_id = cast("str", terms["supplier_id"])
+    known.supplier_name = cast("str", terms["supplier_name"])
+    known.currency = cast("str", terms["currency"])
+    known.lead_time_days = cast("int", terms["lead_time_days"])
+    known.moq = cast("Decimal", terms["moq"])
+    known.order_multiple = cast("Decimal", terms["order_multiple"])
+    known.unit_price = cast("Decimal", terms["unit_price"])
+    known.is_active = cast("bool", terms["is_active"])
+    if known.purchase_unit != known.stock_unit:
+        factor = factor_between(known.purchase_unit, known.stock_unit)
+        if factor is None:
+            known.blocked = f"No conversion from {known.purchase_unit} to {known.stock_unit} is on file."
+        else:
+            known.purchase_factor = factor
+    return known
 
 
 def _unknown(product: str, warehouse: str, demand: Row | None, stock: Row | None, terms: Row | None) -> NotFound:
@@ -151,18 +145,18 @@ def judged(need: Need, outputs: Mapping[str, object]) -> tuple[Outcome, str]:
     """Say what a decision means for a product: the outcome, and the reason in a sentence."""
     if outputs.get("blocked"):
         return Outcome.BLOCKED, str(outputs.get("blocked_reason") or "The rules blocked it.")
+    position, required = need.position, need.reorder_point
     if outputs.get("should_create_po"):
-        shortage, quantity = _number(outputs["shortage"]), _number(outputs["order_qty"])
         return Outcome.PROPOSED, (
-            f"{plain(need.reorder_point)} {need.stock_unit} required, {plain(need.position)} there or on order:"
-            f" short of {shortage}, order {quantity}."
+            f"{plain(required)} {need.stock_unit} required, {plain(position)} there or on order:"
+            f" short of {_number(outputs['shortage'])}, order {_number(outputs['order_qty'])}."
         )
-    if need.on_order > 0 and need.available < need.reorder_point <= need.position:
+    if need.on_order > 0 and need.available < required <= position:
         return Outcome.COVERED, f"{plain(need.on_order)} {need.stock_unit} are on order."
     if outputs.get("need_reorder"):
         return Outcome.BLOCKED, "The rules see a need but create no order."
     return Outcome.NO_NEED, (
-        f"{plain(need.position)} {need.stock_unit} there or on order cover the {plain(need.reorder_point)} required."
+        f"{plain(position)} {need.stock_unit} there or on order cover the {plain(required)} required."
     )
 
 

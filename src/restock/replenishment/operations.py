@@ -179,9 +179,7 @@ class Operations:
         fetched = await asyncio.gather(
             self.demand(items), self.positions(items), self.terms(items), self.conversions(items), self.plans(items)
         )
-        names = ("demand", "stock", "terms", "conversions", "supply")
-        rows = zip(*fetched, strict=True)
-        return need([{**item, **dict(zip(names, row, strict=True))} for item, row in zip(items, rows, strict=True)])
+        return [_need(item, *row) for item, *row in zip(items, *fetched, strict=True)]
 
     async def _by_warehouse(self, items: Items, ask: Callable[[list[str], str], Awaitable[Frame]]) -> list[object]:
         """Ask once per warehouse; nearly always there is one."""
@@ -195,23 +193,25 @@ class Operations:
 
 def need(items: Items) -> list[object]:
     """Put together for each run what was fetched; NotFound in the place of a product with a missing fact."""
-    results: list[object] = []
-    for item in items:
-        try:
-            results.append(
-                need_of(
-                    str(item["product_id"]),
-                    str(item["warehouse_id"]),
-                    cast("Row | None", item["demand"]),
-                    cast("Row | None", item["stock"]),
-                    cast("Row | None", item["terms"]),
-                    partial(factor_between, cast("Conversions", item["conversions"])),
-                    cast("Row | None", item["supply"]),
-                )
-            )
-        except RestockError as error:
-            results.append(error)
-    return results
+    names = ("demand", "stock", "terms", "conversions", "supply")
+    return [_need(item, *(item[name] for name in names)) for item in items]
+
+
+def _need(
+    item: Mapping[str, object], demand: object, stock: object, terms: object, conversions: object, supply: object
+) -> Need | RestockError:
+    try:
+        return need_of(
+            str(item["product_id"]),
+            str(item["warehouse_id"]),
+            cast("Row | None", demand),
+            cast("Row | None", stock),
+            cast("Row | None", terms),
+            partial(factor_between, cast("Conversions", conversions)),
+            cast("Row | None", supply),
+        )
+    except RestockError as error:
+        return error
 
 
 def new_line(need: Need, outputs: Mapping[str, object], decision_id: str) -> NewLine:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from decimal import Decimal
 from typing import cast
 
@@ -18,8 +19,7 @@ from restock.core.frame import BATCH
 from restock.decisions.port import DecideRequest, Decision, RulebookRequest
 from restock.engine.database import Database, Transaction
 from restock.engine.graph import Flow
-from restock.engine.graph.model import RulebookCall
-from restock.engine.graph.reference import builder
+from restock.engine.graph.model import Reference, RulebookCall
 from restock.inventory.port import CatalogueRequest
 from restock.replenishment import proposals
 from restock.replenishment.model import Need, Outcome, judged
@@ -44,8 +44,7 @@ class Planner:
         self._operations = operations
         self._clock = clock
         self._rulebook = rulebook_of(flow)
-        node = flow.nodes[DECISION]
-        self._facts = builder(tuple((name, value) for name, value in node.inputs if name != "product_id"), node.spread)
+        self._inputs = _inputs_of(flow)
         self.progress: Progress = lambda _: None
 
     async def plan(self, request: PlanRequest) -> Plan:
@@ -106,7 +105,7 @@ class Planner:
         found = [one for one in needs if isinstance(one, Need)]
         ready = [one for one in found if not one.blocked]
         decided = await self._neighbours.decisions.decide(
-            DecideRequest(self._rulebook, [self._facts({"need": one}) for one in ready], record=False)
+            DecideRequest(self._rulebook, [self._facts(one) for one in ready], record=False)
         )
         answers = dict(zip((one.product_id for one in ready), decided.results, strict=True))
         made: list[Proposal] = []
@@ -118,8 +117,11 @@ class Planner:
             else:
                 made.append(result)
         kept = [cast("Decision", answers[one.product_id]) for one in made]
-        await self._neighbours.decisions.keep(kept, [one.product_id for one in made])
-        return made, skipped
+        identifiers = await self._neighbours.decisions.keep(kept, [one.product_id for one in made])
+        return [replace(one, decision_id=key) for one, key in zip(made, identifiers, strict=True)], skipped
+
+    def _facts(self, one: Need) -> dict[str, object]:
+        return {name: getattr(one, field) for name, field in self._inputs}
 
     async def _store(self, plan_no: int, made: list[Proposal], skipped: list[Skip]) -> None:
         async def unit(tx: Transaction) -> None:
@@ -134,6 +136,17 @@ def rulebook_of(flow: Flow) -> str:
     if node is None or not isinstance(node.work, RulebookCall):
         raise InvalidInput(f"Flow {flow.name} has no rulebook node {DECISION!r}.", field="nodes")
     return node.work.name
+
+
+def _inputs_of(flow: Flow) -> list[tuple[str, str]]:
+    """Give the rulebook's inputs and the field of the need that each takes, as the flow file says."""
+    pairs = []
+    for name, value in flow.nodes[DECISION].inputs:
+        if isinstance(value, Reference) and value.path[0] == "need" and len(value.path) == 2:
+            pairs.append((name, value.path[1]))
+        elif name != "product_id":
+            raise InvalidInput(f"Planning knows no {value}: give the rules fields of the need only.", field=name)
+    return pairs
 
 
 def _judged(product: str, one: object, answer: object, plan_no: int) -> Proposal | Skip:

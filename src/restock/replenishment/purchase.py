@@ -5,13 +5,14 @@ The ORDER module of the rulebook sees the sum of the lines, so ten lines of 9,00
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 
 from restock.core.clock import Clock
 from restock.core.errors import RestockError, Stale
+from restock.core.quantity import total
 from restock.decisions.port import DecideRequest, Decision
 from restock.engine.database import Database, Transaction
 from restock.engine.graph import Flow
@@ -45,18 +46,12 @@ class Purchaser:
         """Order what the latest plan proposes and nobody ordered yet."""
         groups = await self._groups(request)
         done, wanted = 0, sum(map(len, groups))
-        orders: list[PurchaseOrder] = []
-        refused: list[Skip] = []
-        for group in groups:
-            result, stale = await self._order(group, request.actor)
-            refused += stale
-            if isinstance(result, RestockError):
-                refused += [Skip(one.product_id, "error", str(result)) for one in group]
-            elif result is not None:
-                orders.append(result)
-            done += len(group)
+        made = Purchase([], [])
+        for together in _together(groups):
+            await self._order(together, request.actor, made)
+            done += sum(map(len, together))
             self.progress(done, wanted)
-        return Purchase(orders, refused)
+        return made
 
     async def _groups(self, request: PurchaseRequest) -> list[list[Proposal]]:
         """Give the open proposals of each supplier and currency, cut to the lines that fit on an order."""
@@ -75,37 +70,45 @@ class Purchaser:
             for start in range(0, len(group), MAX_LINES)
         ]
 
-    async def _order(self, group: list[Proposal], actor: str) -> tuple[PurchaseOrder | RestockError | None, list[Skip]]:
-        """Make one order; lines whose need somebody satisfied meanwhile are left out and named."""
-        stale: list[Skip] = []
-        while group:
-            result = await self._create(group, actor)
-            if not isinstance(result, Stale):
+    async def _order(self, groups: list[list[Proposal]], actor: str, made: Purchase) -> None:
+        """Make an order of each group; lines whose need somebody satisfied meanwhile are left out and named."""
+        while groups:
+            again: list[list[Proposal]] = []
+            marks: dict[str, tuple[str, str]] = {}
+            for group, result in zip(groups, await self._create(groups, actor), strict=True):
                 if isinstance(result, PurchaseOrder):
-                    await self._mark({one.proposal_id: ("ordered", result.po_id) for one in group})
-                return result, stale
-            fresh = await self._fresh(group)
-            gone = [one for one in group if one not in fresh]
-            await self._mark({one.proposal_id: ("superseded", "") for one in gone})
-            stale += [Skip(one.product_id, "stale", "Ordered by somebody else since the plan.") for one in gone]
-            group = fresh
-        return None, stale
+                    made.orders.append(result)
+                    marks.update((one.proposal_id, ("ordered", result.po_id)) for one in group)
+                elif isinstance(result, Stale):
+                    fresh = await self._fresh(group)
+                    gone = [one for one in group if one not in fresh]
+                    marks.update((one.proposal_id, ("superseded", "")) for one in gone)
+                    made.refused.extend(Skip(one.product_id, "stale", _STALE) for one in gone)
+                    again += [fresh] if fresh else []
+                else:
+                    made.refused.extend(Skip(one.product_id, "error", str(result)) for one in group)
+            await self._mark(marks)
+            groups = again
 
-    async def _create(self, group: list[Proposal], actor: str) -> PurchaseOrder | RestockError:
-        total = sum((one.total_amount for one in group), Decimal(0))
-        quantity = sum((one.quantity for one in group), Decimal(0))
-        facts = {"total_amount": total, "order_qty": quantity, "need_reorder": True}
-        request = DecideRequest(self._rulebook, [facts], module="ORDER", subjects=[group[0].supplier_id])
-        decision = (await self._neighbours.decisions.decide(request)).results[0]
-        if isinstance(decision, RestockError):
-            return decision
-        created = await self._neighbours.purchasing.create(
-            CreateRequest([self._new_order(group, decision, total)], actor)
+    async def _create(self, groups: list[list[Proposal]], actor: str) -> list[PurchaseOrder | RestockError]:
+        facts = [
+            {"total_amount": _total(group), "order_qty": total(one.quantity for one in group), "need_reorder": True}
+            for group in groups
+        ]
+        request = DecideRequest(
+            self._rulebook, facts, module="ORDER", subjects=[group[0].supplier_id for group in groups]
         )
-        return created.results[0]
+        decided = (await self._neighbours.decisions.decide(request)).results
+        orders = [
+            self._new_order(group, decision, _total(group))
+            for group, decision in zip(groups, decided, strict=True)
+            if isinstance(decision, Decision)
+        ]
+        created = iter((await self._neighbours.purchasing.create(CreateRequest(orders, actor))).results)
+        return [next(created) if isinstance(decision, Decision) else decision for decision in decided]
 
-    def _new_order(self, group: Sequence[Proposal], decision: Decision, total: Decimal) -> NewOrder:
-        outputs: dict[str, object] = {**decision.outputs, "total_amount": total}
+    def _new_order(self, group: Sequence[Proposal], decision: Decision, amount: Decimal) -> NewOrder:
+        outputs: dict[str, object] = {**decision.outputs, "total_amount": amount}
         first = group[0]
         slowest = max(one.lead_time_days for one in group)
         lines = sha256(",".join(one.proposal_id for one in group).encode()).hexdigest()[:16]
@@ -136,6 +139,27 @@ class Purchaser:
 
         if marks:
             await self._database.write("purchase.mark", unit)
+
+
+_STALE = "Ordered by somebody else since the plan."
+
+
+def _together(groups: list[list[Proposal]]) -> Iterator[list[list[Proposal]]]:
+    """Cut the groups so that about `MAX_LINES` lines share their transactions."""
+    chunk: list[list[Proposal]] = []
+    lines = 0
+    for group in groups:
+        if chunk and lines + len(group) > MAX_LINES:
+            yield chunk
+            chunk, lines = [], 0
+        chunk.append(group)
+        lines += len(group)
+    if chunk:
+        yield chunk
+
+
+def _total(group: Sequence[Proposal]) -> Decimal:
+    return total(one.total_amount for one in group)
 
 
 def _line(one: Proposal) -> NewLine:
