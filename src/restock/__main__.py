@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from restock.engine.rules import Rulebook
     from restock.settings import Origin, Settings
 
-BUSY = "A server or another command works in this home."
+BUSY = "A server or another command works in this home; stop it first."
 
 
 class Program:
     """The program on one home; fulfils the `Shell` of the command line."""
 
-    def __init__(self, home: Path | None = None) -> None:
-        self._flags = {"home": home}
+    def __init__(self, flags: Mapping[str, object] | None = None) -> None:
+        self._flags = flags or {}
 
     @property
     def home(self) -> Path:
@@ -42,7 +42,7 @@ class Program:
 
     def at(self, home: Path) -> Program:
         """Give the same program on another home."""
-        return Program(home)
+        return Program({**self._flags, "home": home})
 
     def configuration(self) -> Sequence[Origin]:
         """Give every setting with its origin."""
@@ -99,9 +99,27 @@ class Program:
 
         return restore(source, self.home, list(SCHEMAS))
 
-    def serve(self, services: Sequence[str], flags: Mapping[str, object]) -> None:
-        """Serve until told to stop."""
-        raise NotImplementedError(f"REST is not there yet: {services}, {flags}.")
+    def serve(
+        self, services: Sequence[str], flags: Mapping[str, object], announce: Callable[[str], None], *, access_log: bool
+    ) -> int:
+        """Serve until told to stop; give the exit code."""
+        from restock.adapters.database.embedded import exclusive  # noqa: PLC0415 - no other command serves
+        from restock.app import background, opened  # noqa: PLC0415 - no other command serves
+        from restock.edge.rest import server  # noqa: PLC0415 - no other command serves
+        from restock.services import SERVICES  # noqa: PLC0415 - no other command serves
+
+        ports = [one.rest_port for one in SERVICES if one.name in services]
+        own = {"port": ports[0]} if len(ports) == 1 else {}
+        settings = Program({**self._flags, **own, **{k: v for k, v in flags.items() if v is not None}})._loaded[0]
+
+        async def session() -> int:
+            async with opened(settings) as app:
+                return await server.serve(
+                    app, settings, background=background, announce=announce, access_log=access_log
+                )
+
+        with exclusive(settings.home, "server", "A restore is going on in this home.", shared=True):
+            return server.run(session())
 
     @cached_property
     def _loaded(self) -> tuple[Settings, list[Origin]]:

@@ -172,12 +172,15 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def exclusive(home: Path, what: str, busy: str) -> Iterator[None]:
-    """Hold the named lock of a home; the kernel drops it when the process ends, however it ends. Raises Unavailable."""
+def exclusive(home: Path, what: str, busy: str, *, shared: bool = False) -> Iterator[None]:
+    """Hold the named lock of a home; the kernel drops it when the process ends, however it ends. Raises Unavailable.
+
+    Any number may hold it `shared`, but then nobody alone.
+    """
     home.mkdir(parents=True, exist_ok=True)
     with (home / f"{what}.lock").open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Unavailable(busy) from None
         yield

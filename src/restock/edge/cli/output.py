@@ -14,9 +14,6 @@ import click
 from restock.core.quantity import plain
 from restock.edge.wire import encode
 
-WIDEST = 160
-"""Columns of a table when nobody looks at a terminal."""
-
 NARROWEST = 12
 """A text column is not cut below this many characters."""
 
@@ -73,7 +70,8 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[object]], indent: s
     widths = [
         max([len(column.title), *(len(row[at]) for row in cells)], default=0) for at, column in enumerate(columns)
     ]
-    _fit(columns, widths, _terminal_width() - len(indent))
+    if sys.stdout.isatty():
+        _fit(columns, widths, shutil.get_terminal_size().columns - len(indent))
     lines = [_line(columns, widths, [column.title for column in columns])]
     lines.append(GAP.join("-" * width for width in widths))
     lines += [_line(columns, widths, row) for row in cells]
@@ -91,10 +89,6 @@ def _cell(value: object) -> str:
         return yes_no(value)
     text = quantity(value)
     return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _terminal_width() -> int:
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDEST
 
 
 def _fit(columns: Sequence[Column], widths: list[int], room: int) -> None:

@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import click
 
+from restock.core.errors import NotFound
 from restock.edge.cli.shell import Shell
+from restock.services import SERVICES
 
 
 @click.command(
     epilog="""\b
 Examples:
   restock serve
-  restock serve inventory po
-  restock serve --port 9000
+  restock serve inventory
+  restock serve --port 0
 
 Serves until Ctrl-C or SIGTERM, then finishes what it has begun. Commands work
-beside it on the same home. restock operations lists the services' operations."""
+beside it on the same home. With one SERVICE the port is the published one of
+that service; on embedded stores every server answers for all of them."""
 )
 @click.argument("services", nargs=-1, metavar="[SERVICE…]")
 @click.option("--host", help="The address to listen on, instead of RESTOCK_HOST.")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port, instead of RESTOCK_PORT; 0 takes a free one.")
-@click.pass_obj
-def serve(shell: Shell, services: Sequence[str], host: str | None, port: int | None) -> None:
+@click.option("--access-log", is_flag=True, help="Write a line of JSON per request to standard error.")
+@click.pass_context
+def serve(ctx: click.Context, services: Sequence[str], host: str | None, port: int | None, access_log: bool) -> None:
     """Serve REST, and carry events on."""
-    shell.serve(services, {"host": host, "port": port})
+    shell: Shell = ctx.obj
+    known = [one.name for one in SERVICES]
+    for name in services:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            remedy = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
+            raise NotFound(f"There is no service {name!r}.", field="SERVICE", remedy=remedy)
+    flags = {"host": host, "port": port}
+    ctx.exit(shell.serve(services, flags, lambda address: _announce(shell, address), access_log=access_log))
+
+
+def _announce(shell: Shell, address: str) -> None:
+    click.echo(f"Restock serves {address} from {shell.home}. Ctrl-C stops it.")
 
 
 def command(_name: str) -> click.Command:

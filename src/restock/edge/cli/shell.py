@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -86,6 +86,8 @@ class Shell(Protocol):
         """Put a backup in the place of the stores; the caller is `alone`."""
         ...
 
-    def serve(self, services: Sequence[str], flags: Mapping[str, object]) -> None:
-        """Serve until told to stop."""
+    def serve(
+        self, services: Sequence[str], flags: Mapping[str, object], announce: Callable[[str], None], *, access_log: bool
+    ) -> int:
+        """Serve until told to stop; give the exit code. `announce` is told the address."""
         ...

@@ -1,4 +1,4 @@
-"""The arithmetic of a decision as people read it, and the rules behind it: what fired, what did not, what would change it."""
+"""The arithmetic of a decision as people read it, and its rules: what fired, what did not, what would change it."""
 
 from __future__ import annotations
 
