@@ -31,6 +31,9 @@ T = TypeVar("T")
 MAX_PAGE = 1000
 """Rows in one page."""
 
+PAGED = frozenset({"limit", "top"})
+"""Fields that say how many rows; 1 to `MAX_PAGE`."""
+
 _INT64 = (-(2**63), 2**63 - 1)
 
 CHECKS: Mapping[type, Callable[[Mapping[str, object]], object]] = {
@@ -113,14 +116,14 @@ def mirror(kind: type, without: tuple[str, ...] = ()) -> type[msgspec.Struct]:
     """Give a struct with the fields of a dataclass, which refuses fields that it does not know."""
     hints = get_type_hints(kind)
     members = [_member(field, hints[field.name]) for field in _fields(kind) if field.name not in without]
-    made = msgspec.defstruct(kind.__name__, members, forbid_unknown_fields=True, kw_only=True)
+    made = msgspec.defstruct(kind.__name__, members, forbid_unknown_fields=True, kw_only=True, module=kind.__module__)
     made.__doc__ = (kind.__doc__ or "").partition("\n")[0]
     return made
 
 
 def _member(field: Field[Any], hint: Any) -> tuple[str, Any] | tuple[str, Any, Any]:
     reflected = _reflected(hint)
-    if field.name in {"limit", "top"}:
+    if field.name in PAGED:
         reflected = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
     if field.default is not MISSING:
         return field.name, reflected, field.default

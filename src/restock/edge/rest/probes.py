@@ -9,7 +9,7 @@ from restock.core.errors import RestockError
 from restock.edge import wire
 from restock.edge.rest.message import Answer, Request
 from restock.edge.rest.meters import CONTENT_TYPE, Meters
-from restock.edge.rest.routes import Route
+from restock.edge.rest.routes import Handler, Route
 from restock.edge.rest.served import Served
 from restock.services import SCHEMAS
 
@@ -84,8 +84,13 @@ def routes(app: Served, condition: Condition, meters: Meters) -> list[Route]:
         return Answer(200, await meters.text(app, draining=condition.draining), CONTENT_TYPE)
 
     return [
-        Route("server.health", "GET", "/health", "The published health", Nothing, Health, health, tag="server"),
-        Route("server.livez", "GET", "/livez", "Whether the process turns", Nothing, Alive, alive, tag="server"),
-        Route("server.readyz", "GET", "/readyz", "Whether requests are welcome", Nothing, Ready, ready, tag="server"),
-        Route("server.metrics", "GET", "/metrics", "Metrics for Prometheus", Nothing, str, metrics, tag="server"),
+        shown("health", "The published health", Health, health),
+        shown("livez", "Whether the process turns", Alive, alive),
+        shown("readyz", "Whether requests are welcome", Ready, ready),
+        shown("metrics", "Metrics for Prometheus", str, metrics, "text/plain"),
     ]
+
+
+def shown(name: str, summary: str, reply: object, handler: Handler, media: str = "application/json") -> Route:
+    """Make a route that shows something and asks nothing."""
+    return Route(f"server.{name}", "GET", f"/{name}", summary, Nothing, reply, handler, tag="server", media=media)

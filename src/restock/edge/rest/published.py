@@ -219,6 +219,7 @@ def _stock(app: Served) -> Route:
         PositionFrame,
         _later,
         tag="inventory",
+        as_row=True,
     )
     read = from_query(route)
 

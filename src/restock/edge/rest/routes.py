@@ -54,6 +54,9 @@ class Route:
     page: Page | None = None
     takes_key: bool = False
     """Whether the effect itself is kept once per idempotency key."""
+    as_row: bool = False
+    """Whether the answer is the one row of a frame."""
+    media: str = "application/json"
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -63,7 +66,7 @@ class Route:
     @property
     def is_list(self) -> bool:
         """Tell whether the answer is {"items": [...], "next": "..."}."""
-        return self.verb == "GET" and (
+        return (self.verb == "GET" and not self.as_row) and (
             self.page is not None
             or get_origin(self.reply) is list
             or (isinstance(self.reply, type) and issubclass(self.reply, Frame))
