@@ -224,6 +224,28 @@ async def test_a_line_that_arrives_on_two_pallets_counts_both(desk: Desk) -> Non
     assert list(plan.ordered_total) == [Decimal(10)]
 
 
+@pytest.mark.parametrize(("arrived", "ordered"), [("4", "4"), ("10", "10"), ("12", "12")])
+async def test_closing_gives_back_what_did_not_come(desk: Desk, arrived: str, ordered: str) -> None:
+    (order,) = await desk.made(new_order(line("A", quantity="10")))
+    await desk.service.receive(ReceiveRequest(order.po_id, [Receipt(1, Decimal(arrived))], "anna"))
+    before = (await desk.versions("A"))["A"]
+    closed = await desk.service.close(ChangeRequest(order.po_id, "anna"))
+    assert closed.state is State.CLOSED
+    plan = await desk.service.plans(PlansRequest(["A"]))
+    assert list(plan.ordered_total) == [Decimal(ordered)]
+    assert plan.version[0] == before + (arrived == "4"), "older decisions are stale where the need is open again"
+
+
+@pytest.mark.parametrize("move", ["cancel", "reject"])
+async def test_an_order_that_ends_early_gives_back_its_need(desk: Desk, move: str) -> None:
+    (order,) = await desk.made(new_order(line("A"), line("B"), state="pending_approval"))
+    await getattr(desk.service, move)(ChangeRequest(order.po_id, "anna"))
+    plan = await desk.service.plans(PlansRequest(["A", "B"]))
+    assert list(plan.ordered_total) == [0, 0]
+    assert list(plan.version) == [2, 2]
+    await desk.made(new_order(line("A", 2)))
+
+
 @pytest.mark.parametrize(
     ("receipts", "error"),
     [

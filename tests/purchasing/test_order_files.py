@@ -101,6 +101,18 @@ def test_no_line_and_no_total_is_lost_over_many_pages(lines: int) -> None:
         assert ORDER.po_id in page
 
 
+@pytest.mark.parametrize("lines", range(30, 45))
+def test_the_totals_stand_above_the_foot_of_the_page(lines: int) -> None:
+    heights: dict[str, float] = {}
+
+    def seen(text: str, _matrix: object, place: list[float], _font: object, _size: object) -> None:
+        heights.setdefault(text.strip(), place[5])
+
+    PdfReader(io.BytesIO(render(sent_order(lines)))).pages[-1].extract_text(visitor_text=seen)
+    (foot,) = (height for text, height in heights.items() if text.startswith("Page "))
+    assert heights["Grand total USD"] > foot + 12
+
+
 def test_five_thousand_lines_take_two_seconds_at_most() -> None:
     order = sent_order(5000)
     start = time.process_time()

@@ -69,6 +69,12 @@ def test_a_conversion_is_never_turned_round(factor: Decimal) -> None:
     assert factor_between([("CASE", "PIECE", factor)], "PIECE", "CASE") is None
 
 
+def test_few_steps_go_before_many_whatever_the_order_of_the_rows() -> None:
+    short = [("A", "B", Decimal(2)), ("B", "END", Decimal(3))]
+    long = [("A", "C", Decimal(5)), ("C", "D", Decimal(5)), ("D", "END", Decimal(5))]
+    assert factor_between(short + long, "A", "END") == factor_between(long + short, "A", "END") == 6
+
+
 def test_loops_end() -> None:
     loop = [("A", "B", Decimal(2)), ("B", "A", Decimal(2)), ("B", "C", Decimal(3))]
     assert factor_between(loop, "A", "C") == 6
