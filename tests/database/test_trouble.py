@@ -51,10 +51,6 @@ async def check_full(notebook: Notebook) -> None:
     assert set(await notebook.keys()) == set(said)
 
 
-@pytest.mark.xfail(
-    strict=False,  # it depends on which page is one too many
-    reason="SQLite itself ends a full transaction and _run_group commits all the same: StorageUnusable, not StorageFull",
-)
 async def test_a_database_at_its_limit_refuses_writes_whole_and_still_reads(notebook: Notebook) -> None:
     writer = notebook.left._writer
     pages = writer.execute("PRAGMA page_count").fetchone()[0]

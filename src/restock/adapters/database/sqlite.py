@@ -47,8 +47,9 @@ class _Waiting(NamedTuple):
 class SqliteTransaction:
     """One unit's view; never suspends, so a unit runs to its end inside the group."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
         self._connection = connection
+        self._name = name
 
     async def read(self, statement: Statement, parameters: Parameters | None = None) -> list[Row]:
         """Give all rows of a query."""
@@ -56,13 +57,19 @@ class SqliteTransaction:
 
     async def write(self, statement: Statement, parameters: Parameters | None = None) -> int:
         """Run one change; give the number of rows it touched."""
-        return self._connection.execute(statement.text(DIALECT), parameters or {}).rowcount
+        if failpoints.armed:
+            failpoint(f"{self._name}.statement")
+        compiled = statement.compiled(DIALECT)
+        return self._connection.execute(compiled.text, compiled.values(parameters or {})).rowcount
 
     async def write_many(self, statement: Statement, rows: Sequence[Parameters]) -> int:
         """Run one change once per row."""
         if not rows:
             return 0
-        return self._connection.executemany(statement.text(DIALECT), rows).rowcount
+        if failpoints.armed:
+            failpoint(f"{self._name}.statement")
+        compiled = statement.compiled(DIALECT)
+        return self._connection.executemany(compiled.text, map(compiled.values, rows)).rowcount
 
 
 class SqliteDatabase:
@@ -123,6 +130,8 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             return _fail(group, translated(error, self.path))
         outcomes = [(waiting, self._run_unit(waiting, alone=len(group) == 1)) for waiting in group]
+        if not self._writer.in_transaction:  # a full disk made SQLite end it: nothing of the group is stored
+            return _fail(group, cast("Exception", outcomes[-1][1][1]))
         try:
             self._pass_failpoints(group, "before")
             await asyncio.get_running_loop().run_in_executor(self._commits, self._writer.execute, "COMMIT")
@@ -149,7 +158,9 @@ class SqliteDatabase:
         execute = self._writer.execute
         execute("SAVEPOINT unit")
         try:
-            result = drive(cast("Coroutine[Any, Any, object]", waiting.unit(SqliteTransaction(self._writer))))
+            result = drive(
+                cast("Coroutine[Any, Any, object]", waiting.unit(SqliteTransaction(self._writer, self.name)))
+            )
         except BaseException as error:
             if self._writer.in_transaction:
                 execute("ROLLBACK TO unit")
@@ -210,14 +221,15 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def query(connection: sqlite3.Connection, statement: Statement, parameters: Mapping[str, object]) -> list[Row]:
     """Run a query, in slices when its list is long."""
-    name = statement.list_name(DIALECT)
-    if not name:
-        return connection.execute(statement.text(DIALECT), parameters).fetchall()
-    values = cast("Sequence[object]", parameters[name])
+    compiled = statement.compiled(DIALECT)
+    if not compiled.list_name:
+        return connection.execute(compiled.text, compiled.values(parameters)).fetchall()
+    listed = cast("Sequence[object]", parameters[compiled.list_name])
     rows: list[Row] = []
-    for start in range(0, len(values), MAX_LIST):
-        text, flat = statement.expanded(DIALECT, {**parameters, name: values[start : start + MAX_LIST]})
-        rows.extend(connection.execute(text, flat).fetchall())
+    for start in range(0, len(listed), MAX_LIST):
+        part = {**parameters, compiled.list_name: listed[start : start + MAX_LIST]}
+        text, values = statement.expanded(DIALECT, part)
+        rows.extend(connection.execute(text, values).fetchall())
     return rows
 
 
