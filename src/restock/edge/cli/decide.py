@@ -7,9 +7,10 @@ it comes, so the command also answers a program that waits for each line.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, Protocol, cast
 
 import click
 import msgspec
@@ -30,6 +31,14 @@ CHUNK = 1 << 16
 BOM = b"\xef\xbb\xbf"
 
 GRL = ".grl"
+
+
+class Chunks(Protocol):
+    """A stream of bytes that gives what there is."""
+
+    def read1(self, size: int, /) -> bytes:
+        """Give at most so many bytes, waiting only while there are none."""
+        ...
 
 
 class Decider:
@@ -87,11 +96,10 @@ def _raw(value: Any) -> Any:  # Any: values of rules on their way to JSON
     return value if isinstance(value, bool | str) else msgspec.Raw(number_text(value).encode())
 
 
-def lines_of(stream: BinaryIO) -> Iterator[list[bytes | None]]:
+def lines_of(stream: Chunks) -> Iterator[list[bytes | None]]:
     """Give what lines there are, as they come, without line ends and without empty ones; None for one too long."""
     rest, too_long, first = b"", False, True
-    read = getattr(stream, "read1", stream.read)
-    while chunk := read(CHUNK):
+    while chunk := stream.read1(CHUNK):
         *whole, rest = (rest + chunk).split(b"\n")
         if whole:
             found: list[bytes | None] = [None if len(line) > MAX_LINE else line for line in whole]
@@ -128,8 +136,9 @@ def decide(ctx: click.Context, name: str, facts: str, engine: str | None, module
     """Decide JSON lines with a rulebook; nothing is stored and no order is made."""
     decider = Decider(rulebook_of(ctx.obj, name), engine, module)
     out = click.get_binary_stream("stdout")
-    with click.open_file(facts, "rb") as stream:
-        for lines in lines_of(stream):
+    opened: AbstractContextManager[IO[Any]] = click.open_file(facts, "rb")
+    with opened as stream:
+        for lines in lines_of(cast("Chunks", stream)):
             out.write(b"".join(map(decider.answer, lines)))
             out.flush()
     if not decider.lines:

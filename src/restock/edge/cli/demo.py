@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from restock.core.clock import SimulatedClock
+from restock.core.errors import NotFound
 from restock.core.ids import Ids
 from restock.edge.cli.measure import measured, show_metrics
 from restock.edge.cli.output import Column, money, table
@@ -45,6 +46,8 @@ demo (with --retail demo-retail) of RESTOCK_HOME and replaces what is in it."""
 def demo(shell: Shell, seed: int, retail: Path | None, timings: bool) -> None:
     """Play a day of customer orders, from order to purchase order."""
     if retail is not None:
+        if not retail.is_dir():
+            raise NotFound(f"There is no folder {retail}.", field="retail", remedy="Name the folder of the data set.")
         from restock.edge.cli.retail import play  # noqa: PLC0415 - files and Parquet, which the day does not need
 
         play(_fresh(shell, "demo-retail"), retail)

@@ -156,7 +156,7 @@ def _is_list(hint: Any) -> bool:
 
 def _call(ctx: click.Context, /, operation: Operation, as_json: bool, **given: Any) -> None:
     """Ask the port, and print its reply."""
-    request = wire.Reader(operation.request).convert(_values(operation.request, given))
+    request: object = wire.Reader(operation.request).convert(_values(operation.request, given))
 
     async def task(app: Running) -> object:
         return await getattr(app.ports[operation.port], operation.method)(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -12,6 +13,9 @@ from restock.edge.cli.running import Running
 from restock.edge.cli.shell import Shell
 
 T = TypeVar("T")
+
+PATIENCE_SECONDS = 10.0
+"""How long to wait for a running server to carry events on."""
 
 AsJson = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -37,3 +41,12 @@ async def carry_on(shell: Shell, app: Running) -> bool:
         if mine:
             await app.settle()
         return mine
+
+
+async def settled(shell: Shell, app: Running) -> None:
+    """Carry events on, or wait until the server that does it has."""
+    if await carry_on(shell, app):
+        return
+    end = time.monotonic() + PATIENCE_SECONDS
+    while any((await app.backlog()).values()) and time.monotonic() < end:  # noqa: ASYNC110 - another process works
+        await asyncio.sleep(0.05)

@@ -12,10 +12,10 @@ from restock.core.errors import NotFound
 from restock.edge.cli.output import Column, Progress, echo_json, money, note, table
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.running import Running
-from restock.edge.cli.session import as_json, work
+from restock.edge.cli.session import as_json, settled, work
 from restock.edge.cli.shell import Shell
 from restock.edge.files.exports import KINDS, ExportPorts, export
-from restock.edge.files.history_lines import import_orders
+from restock.edge.files.history_lines import ORDER_FIELDS, Tally, day_after, import_history
 from restock.edge.files.report import ImportReport
 from restock.edge.files.retail import RetailPorts, RetailReport, import_online_retail
 from restock.edge.files.settings import ImportSettings
@@ -28,6 +28,8 @@ from restock.edge.files.tables import (
     import_units,
 )
 from restock.edge.files.tabular import mapping_of
+from restock.orders.history import order_line
+from restock.orders.port import Recomputed, RecomputeDemandRequest
 
 REJECTS = "rejects"
 """The folder under RESTOCK_HOME that rejects files go to."""
@@ -50,14 +52,8 @@ IMPORTERS: dict[str, tuple[Importer, str]] = {
     ),
     "units": (lambda path, app, how: import_units(path, app.units, how), "product_id, from_unit, to_unit, factor"),
     "demand": (lambda path, app, how: import_demand(path, app.orders, how), "product_id, demand_per_day; trend"),
-    "orders": (
-        lambda path, app, how: import_orders(path, app.orders, how),
-        "product_id, quantity, date; price, customer_id, order_id",
-    ),
 }
 """By kind: how it is imported, and its columns, the required ones first."""
-
-EXAMPLE_MAP = {"orders": " --map StockCode=product_id --map Quantity=quantity --map InvoiceDate=date"}
 
 
 @click.group(
@@ -102,7 +98,7 @@ def _importing(kind: str) -> click.Command:
         callback=click.pass_context(run),
         short_help=f"Import {kind}.",
         help=f"Import {kind}. Columns: {wanted}" + (f"; optional: {optional}." if optional else "."),
-        epilog=f"\b\nExample:\n  restock import {kind} {kind}.csv{EXAMPLE_MAP.get(kind, '')}",
+        epilog=f"\b\nExample:\n  restock import {kind} {kind}.csv",
     )
 
 
@@ -117,6 +113,71 @@ def _options() -> list[click.Parameter]:
 
 for _kind in IMPORTERS:
     import_.add_command(_importing(_kind))
+
+
+STOCK_DATE = click.option(
+    "--stock-date",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The day demand is computed for; by default the day after the newest line.",
+)
+
+
+@import_.command(
+    "orders",
+    epilog="""\b
+Examples:
+  restock import orders sales.csv.gz
+  restock import orders 2011-09.csv.gz --map StockCode=product_id --map Quantity=quantity
+    --map InvoiceDate=date --map UnitPrice=price --map Invoice=order_id""",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--map", "maps", multiple=True, metavar="COLUMN=FIELD", help="A column of another name.")
+@click.option("--encoding", default="utf-8", show_default=True, help="The encoding of the file.")
+@STOCK_DATE
+@click.option("--strict", is_flag=True, help="Exit with status 1 when any line was rejected.")
+@as_json
+@click.pass_context
+def orders(
+    ctx: click.Context,
+    file: Path,
+    maps: Sequence[str],
+    encoding: str,
+    stock_date: datetime | None,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Import sales of the past, then compute demand. They reserve nothing.
+
+    Columns: product_id, quantity, date; optional: price, customer_id, order_id.
+    """
+    shell: Shell = ctx.obj
+    mapping = mapping_of(maps)
+
+    async def task(app: Running) -> tuple[ImportReport, Recomputed | None]:
+        tally = Tally()
+        with Watch() as watch:
+            how = ImportSettings(shell.home / REJECTS, app.clock, mapping, encoding, watch.tell)
+            report = await import_history(file, app.orders, how, ORDER_FIELDS, order_line, tally)
+        if not tally.newest:
+            return report, None
+        counted = stock_date.date() if stock_date else day_after(tally.newest)
+        return report, await app.orders.recompute_demand(RecomputeDemandRequest(counted, window_days(shell)))
+
+    report, demand = work(shell, task)
+    if as_json:
+        echo_json({"report": report, "demand": demand})
+    else:
+        show_reports([report])
+        if demand is not None:
+            click.echo(_demand_told(demand))
+    _judge(ctx, [report], strict)
+
+
+def _demand_told(demand: Recomputed) -> str:
+    return (
+        f"Demand: {demand.products:,} products with history, {demand.changed:,} changed, "
+        f"{demand.kept_stated:,} kept what was stated."
+    )
 
 
 @import_.command(
@@ -136,6 +197,8 @@ def online_retail(ctx: click.Context, folder: Path, stock_date: datetime | None,
     """Import the Online Retail data set: months of sales, stock, suppliers, units; then compute demand."""
     shell: Shell = ctx.obj
     counted = stock_date.date() if stock_date else None
+    if not folder.is_dir():
+        raise NotFound(f"There is no folder {folder}.", field="DIR", remedy="Name the folder of the data set.")
     report = work(shell, lambda app: retail_imported(shell, app, folder, counted), settle=True)
     if as_json:
         echo_json(report)
@@ -146,12 +209,17 @@ def online_retail(ctx: click.Context, folder: Path, stock_date: datetime | None,
 
 async def retail_imported(shell: Shell, app: Running, folder: Path, stock_date: date | None = None) -> RetailReport:
     """Import the shop, telling the progress."""
-    if not folder.is_dir():
-        raise NotFound(f"There is no folder {folder}.", field="DIR", remedy="Name the folder of the data set.")
     ports = RetailPorts(app.orders, app.inventory, app.suppliers, app.units)
     with Watch() as watch:
         how = ImportSettings(shell.home / REJECTS, app.clock, progress=watch.tell)
-        return await import_online_retail(folder, ports, how, stock_date)
+        return await import_online_retail(
+            folder, ports, how, stock_date, window_days(shell), lambda: settled(shell, app)
+        )
+
+
+def window_days(shell: Shell) -> int:
+    """Give the days of history that demand is computed from."""
+    return next(int(str(one.value)) for one in shell.configuration() if one.name == "demand_window_days")
 
 
 class Watch:
@@ -221,11 +289,7 @@ def show_retail(report: RetailReport) -> None:
     if paths := [one.rejects_path for one in report.months if one.rejects_path]:
         click.echo(f"Every rejected line of the months, with the reason, is in {Path(paths[0]).parent}.")
     click.echo(f"\n{report.products:,} products, {report.products_changed:,} of them new or changed.")
-    demand = report.demand
-    click.echo(
-        f"Demand as of {report.stock_date}: {demand.products:,} products with history, {demand.changed:,} changed, "
-        f"{demand.kept_stated:,} kept what was stated."
-    )
+    click.echo(f"{_demand_told(report.demand)} As of {report.stock_date}.")
 
 
 def _judge(ctx: click.Context, reports: Sequence[ImportReport], strict: bool) -> None:

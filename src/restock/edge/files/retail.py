@@ -78,10 +78,12 @@ async def import_online_retail(
     settings: ImportSettings,
     stock_date: date | None = None,
     window_days: int = DEFAULT_WINDOW_DAYS,
+    before_demand: Callable[[], Awaitable[object]] | None = None,
 ) -> RetailReport:
     """Import a folder: its months in order, products, stock.csv, suppliers.csv, units.csv, then compute demand.
 
-    Without a stock date stock was counted on the day after the newest line.
+    Without a stock date stock was counted on the day after the newest line. `before_demand` is awaited when all but the
+    demand is stored: who carries the stock counts on then wakes no flow, and leaves the ordering to a plan.
     """
     months = _months(folder)
     tally = Tally()
@@ -90,6 +92,8 @@ async def import_online_retail(
     products_changed = await _put_products(ports.inventory, tally.descriptions)
     tables = await _tables(folder, ports, replace(settings, mapping={}))
     counted = stock_date or day_after(tally.newest)
+    if before_demand is not None:
+        await before_demand()
     demand = await ports.orders.recompute_demand(RecomputeDemandRequest(counted, window_days))
     together = joined(folder.name, "orders", reports)
     return RetailReport(reports, together, tables, len(tally.descriptions), products_changed, demand, counted)
