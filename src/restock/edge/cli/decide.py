@@ -6,6 +6,7 @@ it comes, so the command also answers a program that waits for each line.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from decimal import Decimal
@@ -47,7 +48,13 @@ class Decider:
     def __init__(self, rulebook: Rulebook, engine: str | None, module: str) -> None:
         self._rulebook = rulebook
         self._module = module
-        self._engine = engine or ("row" if not rulebook.engines["row"] else "reference")
+        reason = rulebook.engines["row"]
+        if engine == "row" and reason:
+            raise InvalidInput(f"The row engine cannot run {rulebook.name}: {reason}.", remedy="Leave --engine out.")
+        if module not in ("", *rulebook.modules):
+            known = ", ".join(rulebook.modules) or "none"
+            raise InvalidInput(f"{rulebook.name} has no module {module!r}.", field="module", remedy=f"Known: {known}.")
+        self._engine = engine or ("reference" if reason else "row")
         name = rulebook.name.removesuffix(GRL)
         self._read = msgspec.json.Decoder(float_hook=Decimal).decode
         self._write = msgspec.json.Encoder(decimal_format="number").encode
@@ -135,7 +142,7 @@ place. Exit status 1 when any line was refused. Optional facts may be left out."
 def decide(ctx: click.Context, name: str, facts: str, engine: str | None, module: str) -> None:
     """Decide JSON lines with a rulebook; nothing is stored and no order is made."""
     decider = Decider(rulebook_of(ctx.obj, name), engine, module)
-    out = click.get_binary_stream("stdout")
+    out = sys.stdout.buffer
     opened: AbstractContextManager[IO[Any]] = click.open_file(facts, "rb")
     with opened as stream:
         for lines in lines_of(cast("Chunks", stream)):
