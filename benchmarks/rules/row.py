@@ -29,7 +29,7 @@ RULEBOOKS = Path(restock.__file__).parent / "decisions" / "rulebooks"
 FloatResult = tuple[float, float, bool, float, bool, str, float, float, float, float, bool, str, bool, str]
 
 
-def by_float(  # noqa: C901, PLR0912, PLR0915 - fifteen rules in a row are the point
+def by_float(  # noqa: C901, PLR0912 - fifteen rules in a row are the point
     required_qty: float, available_qty: float, is_active: bool, moq: float, unit_price: float
 ) -> FloatResult:
     """Decide as a programmer would write it, in binary floating point and without telling what fired."""

@@ -48,9 +48,6 @@ async def test_a_taken_key_undoes_its_unit_alone_and_says_so(notebook: Notebook)
     assert await notebook.keys() == ["first", "last"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="SqliteTransaction raises sqlite3.IntegrityError inside the unit, the port promises KeyTaken"
-)
 async def test_a_unit_hears_of_a_taken_key_in_the_words_of_the_port(notebook: Notebook) -> None:
     await notebook.add("taken")
 

@@ -52,7 +52,6 @@ async def test_a_restore_brings_back_what_was_kept(home: Path, kept: Path) -> No
     assert not {"stores.incoming", "stores.ready", "stores.old"} & names_in(home)
 
 
-@pytest.mark.xfail(strict=True, reason="connect_read_only opens a WAL copy without immutable=1: it writes beside it")
 def test_a_restore_leaves_the_backup_as_it_found_it(home: Path, kept: Path) -> None:
     restore(kept, home, NAMES)
     assert names_in(kept) == {"left.db", "right.db"}

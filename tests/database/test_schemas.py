@@ -47,7 +47,7 @@ def test_the_contexts_are_found() -> None:
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_migrated_tables_are_those_of_the_metadata(context: str, tmp_path: Path) -> None:
     schema, declarations = CONTEXTS[context]
-    migrate(tmp_path / "migrated.db", [schema], tmp_path)
+    migrate(tmp_path / "migrated.db", [schema])
     declared = create_engine(f"sqlite:///{tmp_path / 'declared.db'}")
     for metadata in declarations:
         metadata.create_all(declared)
@@ -85,10 +85,10 @@ def described(engine: object, without: set[str]) -> dict[str, object]:
 def test_a_migration_twice_is_a_migration_once(context: str, tmp_path: Path) -> None:
     schema, _ = CONTEXTS[context]
     path = tmp_path / "store.db"
-    migrate(path, [schema], tmp_path)
+    migrate(path, [schema])
     with closing(sqlite3.connect(path)) as file:
         before = list(file.iterdump())
-    migrate(path, [schema], tmp_path)
+    migrate(path, [schema])
     with closing(sqlite3.connect(path)) as file:
         assert list(file.iterdump()) == before
         assert file.execute(f"SELECT version_num FROM {schema.version_table}").fetchall() == [(schema.revisions()[-1],)]

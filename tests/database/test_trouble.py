@@ -196,9 +196,6 @@ async def test_opening_a_current_home_again_changes_nothing(home: Path) -> None:
         await notebook.close()
 
 
-@pytest.mark.xfail(
-    strict=False, reason="migrate() lets 'database is locked' escape when processes make the same new file at once"
-)
 async def test_first_starts_at_once_make_one_set_of_tables(tmp_path: Path) -> None:
     program = (
         "import sys, asyncio; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"

@@ -22,3 +22,9 @@ def name(value: object, field: str) -> str:
     if not text.isprintable() and any(unicodedata.category(letter) == "Cc" for letter in text):
         raise InvalidInput(f"{text!r} holds a control character.", field=field)
     return text
+
+
+def optional_name(value: object, field: str, default: str = "") -> str:
+    """Read a name that may be missing or empty, which gives the default; line breaks and tabs become spaces."""
+    text = " ".join(value.split()) if isinstance(value, str) else value
+    return default if text is None or text == "" else name(text, field)

@@ -8,13 +8,16 @@ from decimal import Decimal
 
 from restock.core.errors import InvalidInput
 from restock.core.quantity import decimal, not_negative
-from restock.core.text import name
+from restock.core.text import name, optional_name
 
 DEFAULT_CURRENCY = "USD"
 MAX_LEAD_TIME_DAYS = 3650
 """Ten years: a longer lead time is a typing error."""
 
 MAX_PRICE_DECIMALS = 4
+
+MAX_RANK = 1000
+"""Suppliers of one product: nobody compares more."""
 
 
 @dataclass(frozen=True)
@@ -46,26 +49,26 @@ def terms(row: Mapping[str, object]) -> Terms:
     multiple = decimal(_given(row, "order_multiple", 1), "order_multiple")
     if multiple <= 0:
         raise InvalidInput(f"{multiple} is not above 0.", field="order_multiple", remedy="Leave it out for 1.")
-    lead_time = decimal(row.get("lead_time_days"), "lead_time_days")
-    if lead_time != int(lead_time) or not 0 <= lead_time <= MAX_LEAD_TIME_DAYS:
-        raise InvalidInput(
-            f"{lead_time} is not a whole number of days.",
-            field="lead_time_days",
-            remedy=f"Give 0 to {MAX_LEAD_TIME_DAYS}.",
-        )
     return Terms(
         product_id=name(row.get("product_id"), "product_id"),
         supplier_id=name(row.get("supplier_id"), "supplier_id"),
         unit_price=price,
-        lead_time_days=int(lead_time),
-        supplier_name=str(row.get("supplier_name") or ""),
+        lead_time_days=_whole(row.get("lead_time_days"), "lead_time_days", MAX_LEAD_TIME_DAYS),
+        supplier_name=optional_name(row.get("supplier_name"), "supplier_name"),
         moq=not_negative(_given(row, "moq", 0), "moq"),
         order_multiple=multiple,
-        purchase_unit=str(row.get("purchase_unit") or ""),
-        currency=str(row.get("currency") or DEFAULT_CURRENCY),
+        purchase_unit=optional_name(row.get("purchase_unit"), "purchase_unit"),
+        currency=optional_name(row.get("currency"), "currency", DEFAULT_CURRENCY),
         is_active=_yes_or_no(_given(row, "is_active", True)),
-        rank=int(decimal(_given(row, "rank", 1), "rank")),
+        rank=_whole(_given(row, "rank", 1), "rank", MAX_RANK),
     )
+
+
+def _whole(value: object, field: str, most: int) -> int:
+    number = decimal(value, field)
+    if number != int(number) or not 0 <= number <= most:
+        raise InvalidInput(f"{number} is not a whole number.", field=field, remedy=f"Give 0 to {most}.")
+    return int(number)
 
 
 def _given(row: Mapping[str, object], field: str, default: object) -> object:

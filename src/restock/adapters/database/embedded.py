@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import cast
 
-from restock.adapters.database.sqlite import SqliteDatabase, connect
+from restock.adapters.database.sqlite import SETUP_WAIT_MS, SqliteDatabase, connect
 from restock.adapters.database.sqlite_errors import translated
 from restock.core.errors import InvalidInput, StorageUnusable, Unavailable
 from restock.engine.database.migrate import Schema, pending, upgrade
@@ -36,9 +38,10 @@ class EmbeddedDatabases:
             raise StorageUnusable(
                 f"{self.folder} cannot be made: {error.strerror}.", remedy="Set RESTOCK_HOME."
             ) from error
-        finish_restore(home)
-        for name, owners in schemas.items():
-            migrate(self.folder / f"{name}.db", owners, home)
+        with _alone(home):
+            finish_restore(home)
+            for name, owners in schemas.items():
+                migrate(self.folder / f"{name}.db", owners)
         self._databases = {name: SqliteDatabase(self.folder / f"{name}.db", name, self._commits) for name in schemas}
 
     def __getitem__(self, name: str) -> SqliteDatabase:
@@ -54,25 +57,45 @@ class EmbeddedDatabases:
         self._commits.shutdown()
 
 
-def migrate(path: Path, schemas: Sequence[Schema], home: Path) -> None:
-    """Make or update the tables of one file. Raises StorageUnusable when it is newer than this program."""
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Let one process after the other make or update the stores of a home."""
+    try:
+        lock = (home / "migrate.lock").open("w")
+    except OSError as error:
+        raise StorageUnusable(
+            f"{home} cannot be written: {error.strerror}.", remedy="Check its permissions, or set RESTOCK_HOME."
+        ) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def migrate(path: Path, schemas: Sequence[Schema]) -> None:
+    """Make or update the tables of one file; the caller holds the lock of the home.
+
+    Raises StorageUnusable when the file is newer than this program.
+    """
     with closing(connect(path)) as connection:
         if not any(pending(schema, _revision(connection, schema, path), path.stem) for schema in schemas):
             return
-    from sqlalchemy import create_engine, pool  # noqa: PLC0415 - only when there is something to migrate
+    from sqlalchemy import create_engine, exc, pool  # noqa: PLC0415 - only when there is something to migrate
 
-    with (home / "migrate.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=pool.NullPool)
-        try:
-            with engine.connect() as connection_of_engine:
-                connection_of_engine.exec_driver_sql("BEGIN IMMEDIATE")
-                upgrade(connection_of_engine, schemas)
-                connection_of_engine.exec_driver_sql("COMMIT")
-        except sqlite3.Error as error:
-            raise translated(error, path) from error
-        finally:
-            engine.dispose()
+    def patient() -> sqlite3.Connection:
+        connection = connect(path)
+        connection.execute(f"PRAGMA busy_timeout={SETUP_WAIT_MS}")  # a running server may be writing
+        return connection
+
+    engine = create_engine("sqlite://", creator=patient, poolclass=pool.NullPool)
+    try:
+        with engine.connect() as connection_of_engine:
+            connection_of_engine.exec_driver_sql("BEGIN IMMEDIATE")
+            upgrade(connection_of_engine, schemas)
+            connection_of_engine.exec_driver_sql("COMMIT")
+    except exc.DBAPIError as error:
+        raise translated(cast("sqlite3.Error", error.orig), path) from error
+    finally:
+        engine.dispose()
 
 
 def _revision(connection: sqlite3.Connection, schema: Schema, path: Path) -> str | None:
@@ -147,6 +170,8 @@ def restore(source: Path, home: Path, names: Sequence[str]) -> list[Path]:
     staged.mkdir(parents=True)
     for path in files:
         shutil.copyfile(path, staged / path.name)
+        with (staged / path.name).open("rb+") as copy:
+            os.fsync(copy.fileno())
     (home / "stores.ready").touch()
     finish_restore(home)
     return [home / STORES / path.name for path in files]
@@ -167,8 +192,8 @@ def finish_restore(home: Path) -> None:
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
-    """Open a file that must not be changed."""
-    return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    """Open a copy that nobody else writes and that must not be changed, not even by a file beside it."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
 @contextmanager

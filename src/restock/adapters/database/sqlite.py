@@ -35,6 +35,9 @@ LOCK_WAIT_SECONDS = 30.0
 LOCK_RETRY_SECONDS = 0.002
 """First pause when another process writes; a group takes about a millisecond. Doubles up to 50 ms."""
 
+SETUP_WAIT_MS = 10_000
+"""How long opening a file waits for another process that is making it."""
+
 DIALECT = sqlite_dialect(paramstyle="named")
 
 
@@ -47,9 +50,9 @@ class _Waiting(NamedTuple):
 class SqliteTransaction:
     """One unit's view; never suspends, so a unit runs to its end inside the group."""
 
-    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
-        self._name = name
+        self._path = path
 
     async def read(self, statement: Statement, parameters: Parameters | None = None) -> list[Row]:
         """Give all rows of a query."""
@@ -58,18 +61,24 @@ class SqliteTransaction:
     async def write(self, statement: Statement, parameters: Parameters | None = None) -> int:
         """Run one change; give the number of rows it touched."""
         if failpoints.armed:
-            failpoint(f"{self._name}.statement")
+            failpoint(f"{self._path.stem}.statement")
         compiled = statement.compiled(DIALECT)
-        return self._connection.execute(compiled.text, compiled.values(parameters or {})).rowcount
+        try:
+            return self._connection.execute(compiled.text, compiled.values(parameters or {})).rowcount
+        except sqlite3.IntegrityError as error:
+            raise translated(error, self._path) from error
 
     async def write_many(self, statement: Statement, rows: Sequence[Parameters]) -> int:
         """Run one change once per row."""
         if not rows:
             return 0
         if failpoints.armed:
-            failpoint(f"{self._name}.statement")
+            failpoint(f"{self._path.stem}.statement")
         compiled = statement.compiled(DIALECT)
-        return self._connection.executemany(compiled.text, map(compiled.values, rows)).rowcount
+        try:
+            return self._connection.executemany(compiled.text, map(compiled.values, rows)).rowcount
+        except sqlite3.IntegrityError as error:
+            raise translated(error, self._path) from error
 
 
 class SqliteDatabase:
@@ -129,7 +138,7 @@ class SqliteDatabase:
             return _fail(group, error)
         except sqlite3.Error as error:
             return _fail(group, translated(error, self.path))
-        outcomes = [(waiting, self._run_unit(waiting, alone=len(group) == 1)) for waiting in group]
+        outcomes = [(waiting, self._run_unit(waiting)) for waiting in group]
         if not self._writer.in_transaction:  # a full disk made SQLite end it: nothing of the group is stored
             return _fail(group, cast("Exception", outcomes[-1][1][1]))
         try:
@@ -151,16 +160,15 @@ class SqliteDatabase:
                 waiting.done.set_exception(problem)
         return None
 
-    def _run_unit(self, waiting: _Waiting, *, alone: bool) -> tuple[object, BaseException | None]:
+    def _run_unit(self, waiting: _Waiting) -> tuple[object, BaseException | None]:
         """Run one unit; undo it alone when it raises."""
         if not self._writer.in_transaction:  # a full disk makes SQLite end the transaction by itself
             return None, translated(sqlite3.OperationalError("database or disk is full"), self.path)
         execute = self._writer.execute
         execute("SAVEPOINT unit")
         try:
-            result = drive(
-                cast("Coroutine[Any, Any, object]", waiting.unit(SqliteTransaction(self._writer, self.name)))
-            )
+            unit = waiting.unit(SqliteTransaction(self._writer, self.path))
+            result = drive(cast("Coroutine[Any, Any, object]", unit))
         except BaseException as error:
             if self._writer.in_transaction:
                 execute("ROLLBACK TO unit")
@@ -205,15 +213,14 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open a file with the settings every Restock connection has. Raises StorageUnusable."""
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
-        connection.execute("PRAGMA busy_timeout=0")
+        connection.execute(f"PRAGMA busy_timeout={SETUP_WAIT_MS}")
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            connection.execute("PRAGMA busy_timeout=10000")
             connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA busy_timeout=0")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA cache_size=-32768")
         connection.execute("PRAGMA temp_store=MEMORY")
+        connection.execute("PRAGMA busy_timeout=0")  # from here on waiting is done without blocking the loop
     except sqlite3.Error as error:
         raise translated(error, path) from error
     return connection

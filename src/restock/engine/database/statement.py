@@ -8,8 +8,9 @@ up to a power of two so that few texts exist, and the list is padded with its la
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
@@ -21,7 +22,18 @@ if TYPE_CHECKING:
 MAX_LIST = 512
 """Values in one IN list: far below SQLite's 32,766 variables, and long lists gain nothing beyond a few hundred."""
 
-_EXPANDING = re.compile(r"\(?__\[POSTCOMPILE_(\w+?)\]\)?")
+_PARAMETER = re.compile(r"\(?__\[POSTCOMPILE_(?P<list>\w+?)\]\)?|:(?P<name>\w+)")
+_LIST = "[list]"
+
+
+class Compiled(NamedTuple):
+    """A statement in one dialect: SQL with a `?` per value, and the names of the values in their order."""
+
+    text: str
+    names: tuple[str, ...]
+    list_name: str
+    values: Callable[[Mapping[str, object]], Sequence[object]]
+    """Takes the values out of named parameters."""
 
 
 class Statement:
@@ -29,45 +41,62 @@ class Statement:
 
     def __init__(self, clause: ClauseElement) -> None:
         self.clause = clause
-        self._texts: dict[str, tuple[str, str]] = {}
+        self._compiled: dict[str, Compiled] = {}
         self._expanded: dict[tuple[str, int], str] = {}
 
-    def text(self, dialect: Dialect) -> str:
-        """Give the SQL text with named parameters. Not for statements with a list."""
-        return self._compiled(dialect)[0]
-
-    def list_name(self, dialect: Dialect) -> str:
-        """Give the name of the expanding list, or the empty text."""
-        return self._compiled(dialect)[1]
-
-    def expanded(self, dialect: Dialect, parameters: Mapping[str, object]) -> tuple[str, dict[str, object]]:
-        """Give text and parameters for a statement with a list of at most `MAX_LIST` values."""
-        text, name = self._compiled(dialect)
-        values = list(cast("Sequence[object]", parameters[name]))
-        size = 1 << (len(values) - 1).bit_length() if values else 1
-        key = (dialect.name, size)
-        if key not in self._expanded:
-            places = ", ".join(f":{name}_{index}" for index in range(size))
-            self._expanded[key] = _EXPANDING.sub(f"({places})", text)
-        padded = values + [values[-1] if values else None] * (size - len(values))
-        flat = {f"{name}_{index}": value for index, value in enumerate(padded)}
-        flat.update((other, value) for other, value in parameters.items() if other != name)
-        return self._expanded[key], flat
-
-    def _compiled(self, dialect: Dialect) -> tuple[str, str]:
-        found = self._texts.get(dialect.name)
+    def compiled(self, dialect: Dialect) -> Compiled:
+        """Give the statement in a dialect whose placeholders are `?`."""
+        found = self._compiled.get(dialect.name)
         if found is None:
-            compiled = self._for(dialect).compile(dialect=dialect)
-            text = str(compiled)
-            for constant, value in compiled.params.items():
-                if isinstance(value, int | str):  # written in the statement, not given with the call
-                    text = re.sub(rf":{constant}\b", _literal(value), text)
-            match = _EXPANDING.search(text)
-            found = self._texts[dialect.name] = (text, match.group(1) if match else "")
+            found = self._compiled[dialect.name] = self._compile(dialect)
         return found
+
+    def expanded(self, dialect: Dialect, parameters: Mapping[str, object]) -> tuple[str, list[object]]:
+        """Give text and values for a statement with a list of at most `MAX_LIST` values."""
+        one = self.compiled(dialect)
+        listed = list(cast("Sequence[object]", parameters[one.list_name]))
+        size = 1 << (len(listed) - 1).bit_length() if listed else 1
+        text = self._expanded.get((dialect.name, size))
+        if text is None:
+            text = one.text.replace(_LIST, ", ".join("?" * size))
+            self._expanded[dialect.name, size] = text
+        padded = listed + [listed[-1] if listed else None] * (size - len(listed))
+        values: list[object] = []
+        for name in one.names:
+            if name == one.list_name:
+                values += padded
+            else:
+                values.append(parameters[name])
+        return text, values
+
+    def _compile(self, dialect: Dialect) -> Compiled:
+        compiled = self._for(dialect).compile(dialect=dialect)
+        constants = {name: value for name, value in compiled.params.items() if isinstance(value, int | str)}
+        names: list[str] = []
+        list_name = ""
+
+        def place(match: re.Match[str]) -> str:
+            nonlocal list_name
+            name = match["list"] or match["name"]
+            if name in constants:  # written in the statement, not given with the call
+                return _literal(constants[name])
+            names.append(name)
+            if match["list"]:
+                list_name = name
+                return f"({_LIST})"
+            return "?"
+
+        text = _PARAMETER.sub(place, str(compiled))
+        return Compiled(text, tuple(names), list_name, _taking(names))
 
     def _for(self, dialect: Dialect) -> ClauseElement:
         return self.clause
+
+
+def _taking(names: Sequence[str]) -> Callable[[Mapping[str, object]], Sequence[object]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda parameters: [parameters[name] for name in names]
 
 
 def _literal(value: int | str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from functools import lru_cache
 
 from restock.core.errors import InvalidInput
 from restock.engine.graph.model import Literal, Reference, Value
@@ -34,12 +33,18 @@ def parse_reference(text: str) -> Reference | None:
     return Reference(tuple(text.split("."))) if PATH.fullmatch(text) else None
 
 
-@lru_cache(maxsize=256)
+_SHOWN: dict[type, frozenset[str]] = {}
+"""Public fields and properties by type: a handful of types pass through an installation's flows."""
+
+
 def _shown_by(kind: type) -> frozenset[str]:
-    """Give the public fields and properties of a type: what a reference may name without a closer look."""
-    declared = set(getattr(kind, "__dataclass_fields__", ()))
-    declared |= {name for name, found in vars(kind).items() if isinstance(found, property)}
-    return frozenset(name for name in declared if not name.startswith("_"))
+    """Give what a reference may name of a type without a closer look."""
+    found = _SHOWN.get(kind)
+    if found is None:
+        declared = set(getattr(kind, "__dataclass_fields__", ()))
+        declared |= {name for name, member in vars(kind).items() if isinstance(member, property)}
+        found = _SHOWN[kind] = frozenset(name for name in declared if not name.startswith("_"))
+    return found
 
 
 def _step(value: object, name: str, whole: Reference) -> object:

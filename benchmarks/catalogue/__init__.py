@@ -1,0 +1,1 @@
+"""Planning and ordering whole catalogues."""

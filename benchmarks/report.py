@@ -1,0 +1,41 @@
+"""What every benchmark prints: the machine, the commit, and lines of figures beside their bars."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def machine() -> str:
+    """Give one line about the machine and the commit."""
+    model = next(
+        (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.processor(),
+    )
+    commit = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    load = os.getloadavg()[0]
+    return f"{os.cpu_count()} x {model}, Python {platform.python_version()}, commit {commit}, load {load:.1f}"
+
+
+def line(what: str, figure: str, bar: str = "") -> None:
+    """Print one figure, with the bar it has to reach."""
+    print(f"  {what:<58} {figure:>22}   {bar}")
+
+
+def percentile(values: list[float], part: float) -> float:
+    """Give the value below which `part` of the values lie."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []

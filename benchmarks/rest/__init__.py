@@ -1,0 +1,1 @@
+"""REST, measured from another process."""
