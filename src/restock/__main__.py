@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from restock.core.clock import Clock
     from restock.core.ids import Ids
     from restock.decisions.library import Library
-    from restock.edge.cli.running import Running
+    from restock.edge.running import Running
     from restock.engine.rules import Rulebook
     from restock.settings import Origin, Settings
 

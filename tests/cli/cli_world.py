@@ -20,7 +20,7 @@ Answer = Callable[..., Any]
 def program(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run the program as a process of its own."""
     command = [sys.executable, "-m", "restock", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=50, **options)
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=50, **options)
 
 
 @contextmanager

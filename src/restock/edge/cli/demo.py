@@ -15,9 +15,9 @@ from restock.core.ids import Ids
 from restock.edge.cli.measure import measured, show_metrics
 from restock.edge.cli.output import Column, money, table
 from restock.edge.cli.replenish import order_table
-from restock.edge.cli.running import Running
 from restock.edge.cli.shell import Shell
 from restock.edge.demo.day import START, Day
+from restock.edge.running import Running
 from restock.inventory.port import BackordersRequest
 from restock.purchasing.model import OPEN
 from restock.purchasing.port import OrdersRequest

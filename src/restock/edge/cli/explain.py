@@ -13,10 +13,10 @@ from restock.core.errors import RestockError
 from restock.decisions.port import DecideRequest, Decision, DecisionRequest, Explanation, FiredRule, SilentRule
 from restock.edge.cli.output import Column, echo_json, moment, money, pairs, quantity, table
 from restock.edge.cli.replenish import order_table
-from restock.edge.cli.running import Running
 from restock.edge.cli.session import as_json, work
 from restock.edge.cli.shell import Shell
 from restock.edge.cli.waterfall import rules_told, waterfall
+from restock.edge.running import Running
 from restock.engine.graph import Flow
 from restock.engine.graph.model import RulebookCall
 from restock.engine.graph.reference import builder

@@ -10,9 +10,9 @@ import click
 
 from restock.core.errors import InvalidInput, NotFound, RestockError
 from restock.edge.cli.output import Column, echo_json, note, table
-from restock.edge.cli.running import Running
 from restock.edge.cli.session import as_json, work
 from restock.edge.cli.shell import Shell
+from restock.edge.running import Running
 from restock.engine.graph import (
     DryStep,
     Flow,

@@ -9,9 +9,9 @@ from decimal import Decimal
 import click
 
 from restock.edge.cli.output import Column, echo_json, money, table
-from restock.edge.cli.running import Running
 from restock.edge.cli.session import as_json, work
 from restock.edge.cli.shell import Shell
+from restock.edge.running import Running
 from restock.purchasing.port import OrdersRequest
 
 PAGE = 1000

@@ -16,8 +16,8 @@ from restock.core.operation import Operation
 from restock.edge import wire
 from restock.edge.cli.output import Column, echo_json, pairs, table
 from restock.edge.cli.root import PARTLY
-from restock.edge.cli.running import Running
 from restock.edge.cli.session import as_json, work
+from restock.edge.running import Running
 from restock.services import OPERATIONS
 
 HIDDEN = frozenset({"decision_id", "run_id", "plan_version", "created_by", "approved_by", "send_method"})

@@ -10,9 +10,9 @@ import click
 from restock.core.errors import RestockError
 from restock.edge.cli.output import Column, Progress, echo_json, money, note, quantity, table
 from restock.edge.cli.root import PARTLY
-from restock.edge.cli.running import Running
 from restock.edge.cli.session import as_json, work
 from restock.edge.cli.shell import Shell
+from restock.edge.running import Running
 from restock.purchasing.model import PurchaseOrder
 from restock.replenishment.port import (
     FlowBatchRequest,

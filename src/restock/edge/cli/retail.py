@@ -11,10 +11,10 @@ import click
 from restock.edge.cli.measure import measured, show_metrics
 from restock.edge.cli.output import Progress
 from restock.edge.cli.replenish import planned, proposals_of, purchased, show_plan, show_purchase, skips_of
-from restock.edge.cli.running import Running
 from restock.edge.cli.session import carry_on
 from restock.edge.cli.shell import Shell
 from restock.edge.cli.transfer import retail_imported, show_retail
+from restock.edge.running import Running
 
 TOP, EXAMPLES = 15, 3
 

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from restock.edge.cli.running import Running
 from restock.edge.cli.shell import Shell
+from restock.edge.running import Running
 
 T = TypeVar("T")
 

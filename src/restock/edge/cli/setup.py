@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from restock.edge.cli.output import echo_json
-from restock.edge.cli.running import Running
 from restock.edge.cli.session import as_json, settled, work
 from restock.edge.cli.shell import Shell
 from restock.edge.demo.company import ITEMS, load
+from restock.edge.running import Running
 
 
 @click.group(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from restock.core.clock import Clock
     from restock.core.ids import Ids
-    from restock.edge.cli.running import Running
+    from restock.edge.running import Running
     from restock.engine.rules import Rulebook
 
 

@@ -8,9 +8,9 @@ import click
 
 from restock.core.errors import NotFound
 from restock.edge.cli.output import echo_json
-from restock.edge.cli.running import Running
 from restock.edge.cli.session import as_json, work
 from restock.edge.cli.shell import Shell
+from restock.edge.running import Running
 
 
 @click.command(

@@ -11,7 +11,6 @@ import click
 from restock.core.errors import NotFound
 from restock.edge.cli.output import Column, Progress, echo_json, money, note, table
 from restock.edge.cli.root import PARTLY
-from restock.edge.cli.running import Running
 from restock.edge.cli.session import as_json, settled, work
 from restock.edge.cli.shell import Shell
 from restock.edge.files.exports import KINDS, ExportPorts, export
@@ -28,6 +27,7 @@ from restock.edge.files.tables import (
     import_units,
 )
 from restock.edge.files.tabular import mapping_of
+from restock.edge.running import Running
 from restock.orders.history import order_line
 from restock.orders.port import Recomputed, RecomputeDemandRequest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 
-from restock.edge.cli.running import Running
+from restock.edge.running import Running
 from restock.inventory.model import Item, StockCount
 from restock.inventory.port import PositionsRequest, PutItemsRequest, PutStockRequest
 from restock.orders.model import Demand

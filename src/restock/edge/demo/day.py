@@ -11,8 +11,8 @@ from random import Random
 from restock.core.clock import SimulatedClock
 from restock.core.errors import RestockError
 from restock.core.quantity import plain
-from restock.edge.cli.running import Running
 from restock.edge.demo.company import CUSTOMERS, PIPELINE, STANDARD, load
+from restock.edge.running import Running
 from restock.inventory.port import PositionFrame, PositionsRequest
 from restock.orders.model import NewOrder, OrderItem
 from restock.orders.port import Placement, PlaceRequest

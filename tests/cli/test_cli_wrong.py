@@ -1,0 +1,227 @@
+"""Wrong inputs end with a clear line and the exit status of the error, never a traceback; crashes leave nothing stale."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cli_world import Answer, Restock, program, serving
+
+from restock.edge.cli import explain
+from restock.edge.cli.root import COMMANDS
+
+
+def refused(result: subprocess.CompletedProcess[str], status: int, *words: str) -> None:
+    """The program ended with this status and at most three lines that hold the words."""
+    assert result.returncode == status, result.stderr
+    for word in words:
+        assert word in result.stderr, result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.splitlines()) <= 3, result.stderr
+
+
+def test_a_defect_is_one_line_and_a_file(restock: Restock, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("nobody foresaw this")
+
+    monkeypatch.setattr(explain, "work", broken)
+    result = restock("explain", "PROD-001")
+    assert result.exit_code == 1
+    assert "this is a defect: ZeroDivisionError: nobody foresaw this" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    (crash,) = home.glob("crash-*.txt")
+    assert "Traceback" in crash.read_text()
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(COMMANDS) - {"demo", "setup", "serve", "completion", "operations", "config"})
+)
+def test_a_home_that_cannot_be_used_is_named(name: str, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    arguments = {
+        "flow": ["flow", "PROD-001"],
+        "explain": ["explain", "PROD-001"],
+        "decide": ["decide", "--rulebook", "nope"],
+        "import": ["import", "stock", "/none.csv"],
+        "export": ["export", "stock", str(tmp_path / "x.csv")],
+        "rules": ["rules", "show", "nope"],
+        "flows": ["flows", "draw", "purchasing"],
+        "backup": ["backup", str(tmp_path / "to")],
+        "restore": ["restore", str(tmp_path)],
+        "orders": ["orders", "orders"],
+        "inventory": ["inventory", "catalogue"],
+        "suppliers": ["suppliers", "terms", "--products", "A"],
+        "units": ["units", "conversions", "--products", "A"],
+        "decisions": ["decisions", "rulebooks"],
+        "purchasing": ["purchasing", "orders"],
+        "replenishment": ["replenishment", "runs"],
+        "analytics": ["analytics", "--help"],
+    }.get(name, [name])
+    done = program("--home", blocked / "var", *arguments)
+    assert done.returncode in ({0} if name == "analytics" else {2, 4, 9}), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "defect" not in done.stderr
+
+
+def test_a_wrong_setting_is_named() -> None:
+    refused(program("plan", env=os.environ | {"RESTOCK_PORT": "many"}), 2, "RESTOCK_PORT", "many")
+    assert program("--help", env=os.environ | {"RESTOCK_PORT": "many"}).returncode == 0
+
+
+def test_config_says_where_each_value_is_from(answer: Answer, home: Path) -> None:
+    home.mkdir()
+    (home / "restock.toml").write_text("port = 9100\n")
+    found = {one["name"]: (one["value"], one["origin"]) for one in answer("config")}
+    assert found["port"] == (9100, str(home / "restock.toml"))
+    assert found["home"][1] == "environment RESTOCK_HOME"
+    assert found["host"] == ("127.0.0.1", "default")
+
+
+def test_a_cyclic_flow_is_refused_with_the_cycle(restock: Restock, tmp_path: Path) -> None:
+    flow = tmp_path / "cyclic.yaml"
+    flow.write_text(
+        "flow: round\nnodes:\n"
+        "  a: {type: operation, operation: orders.demand, inputs: {product_id: b.product_id}}\n"
+        "  b: {type: operation, operation: orders.demand, inputs: {product_id: a.product_id}}\n"
+    )
+    result = restock("flows", "validate", flow)
+    assert result.exit_code == 2
+    assert "cyclic.yaml" in result.stderr
+    assert "a → b" in result.stderr or "b → a" in result.stderr
+    assert restock("flows", "validate", "/none.yaml").exit_code == 4
+    assert restock("flows", "validate", tmp_path).exit_code != 0
+    assert "purchasing" in restock("flows", "draw", "purchasin").stderr
+
+
+def test_every_error_of_a_rulebook_is_shown_with_a_caret(restock: Restock, tmp_path: Path) -> None:
+    book = tmp_path / "wrong.grl"
+    book.write_text(
+        'rule One "a" salience 1 no-loop { when (shortge > ) then order_qty = 1; }\n'
+        'rule Two "b" salience 2 no-loop { when (x >> 1) then order_qty = 1; }\n'
+    )
+    result = restock("rules", "check", book)
+    assert result.exit_code == 2
+    assert result.stderr.count("^") == 2
+    assert "wrong.grl:1:" in result.stderr
+    assert restock("rules", "check").exit_code == 0
+    text = restock("rules", "show", "purchasing", "--text").stdout
+    (tmp_path / "again.grl").write_text(text)
+    assert restock("rules", "check", tmp_path / "again.grl").exit_code == 0
+
+
+def test_a_newer_database_is_refused(company: Restock, home: Path) -> None:
+    with sqlite3.connect(home / "stores" / "po.db") as connection:
+        (table,) = connection.execute("SELECT name FROM sqlite_master WHERE name LIKE '%version%'").fetchone()
+        connection.execute(f"UPDATE {table} SET version_num = '9999'")
+    refused(program("plan"), 9, "newer")
+
+
+def test_a_damaged_database_is_refused(company: Restock, home: Path) -> None:
+    for extra in ("po.db-wal", "po.db-shm"):
+        (home / "stores" / extra).unlink(missing_ok=True)
+    (home / "stores" / "po.db").write_bytes(b"no database at all " * 1000)
+    done = program("plan")
+    assert done.returncode == 9
+    assert "po.db" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_said_and_harms_nothing(company: Restock, answer: Answer) -> None:
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 14, 1 << 14))
+
+    done = program("flow", "PROD-001", preexec_fn=limit)
+    assert done.returncode in (1, 8, 9), done.stderr
+    assert "Traceback" not in done.stderr
+    assert answer("flow", "PROD-002")[0]["outcome"] == "ordered"
+
+
+def test_a_closed_pipe_ends_quietly(company: Restock, tmp_path: Path) -> None:
+    line = '{"avg_daily_demand": 1, "lead_time_days": 7, "available_qty": 2, "unit_price": 1, "is_active": true}\n'
+    (tmp_path / "many.jsonl").write_text(line * 50_000)
+    command = f"{sys.executable} -m restock decide --rulebook purchasing --facts {tmp_path / 'many.jsonl'} | head -n 1"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], check=False, capture_output=True, text=True, timeout=50
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)
+
+
+def test_ctrl_c_ends_with_130_and_nothing_half_done(answer: Answer, home: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "restock", "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as playing:
+        assert playing.stdout is not None
+        for _ in range(20):
+            playing.stdout.readline()
+        playing.send_signal(signal.SIGINT)
+        _, told = playing.communicate(timeout=20)
+    assert playing.returncode == 130
+    assert "Traceback" not in told
+    for order in answer("--home", home / "demo", "purchasing", "orders"):
+        assert order["state"] in ("sent", "pending_approval")
+
+
+def test_commands_work_beside_a_running_server(company: Restock, answer: Answer, home: Path) -> None:
+    with serving(home) as server:
+        assert answer("flow", "PROD-001")[0]["outcome"] == "ordered"
+        po_id = answer("purchasing", "orders")[0]["po_id"]
+        end = time.monotonic() + 10
+        while not (home / "outbox" / f"{po_id}.json").exists():
+            assert time.monotonic() < end, "the server did not write the order file"
+            time.sleep(0.05)
+        refused(program("restore", home), 7, "server")
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(20) == 0
+
+
+def test_the_company_is_set_up_beside_a_running_server_without_waking_it(answer: Answer, home: Path) -> None:
+    with serving(home):
+        answer("setup", "demo")
+        assert answer("flow", "PROD-002")[0]["po"]["qty"] == 245
+
+
+def test_after_a_killed_server_the_next_command_works(company: Restock, answer: Answer, home: Path) -> None:
+    with serving(home) as server:
+        answer("flow", "PROD-001")
+        server.send_signal(signal.SIGKILL)
+        server.wait(10)
+    assert answer("flow", "PROD-001")[0]["outcome"] == "covered"
+    assert len(list((home / "outbox").glob("*.json"))) == 1
+
+
+def test_a_backup_under_load_restores_the_same_answers(
+    company: Restock, answer: Answer, home: Path, tmp_path: Path
+) -> None:
+    with serving(home):
+        company("flow", "PROD-001")
+        copy = answer("backup", tmp_path / "copy")
+        assert len(copy["files"]) == 8
+    before = answer("purchasing", "orders"), answer("explain", "PROD-001")["inventory_position"]
+    company("flow", "PROD-002")
+    assert len(answer("purchasing", "orders")) == 2
+    company("restore", tmp_path / "copy")
+    after = answer("purchasing", "orders"), answer("explain", "PROD-001")["inventory_position"]
+    assert after == before
+    assert answer("flow", "PROD-002")[0]["outcome"] == "ordered"
+
+
+def test_restoring_from_what_is_no_backup_touches_nothing(company: Restock, answer: Answer, tmp_path: Path) -> None:
+    answer("backup", tmp_path / "copy")
+    (tmp_path / "copy" / "po.db").write_bytes(b"damaged " * 1000)
+    assert company("restore", tmp_path / "copy").exit_code == 9
+    assert company("restore", tmp_path / "none").exit_code == 4
+    (tmp_path / "empty").mkdir()
+    assert company("restore", tmp_path / "empty").exit_code == 2
+    assert company("backup", tmp_path / "copy").exit_code == 2
+    assert answer("flow", "PROD-001")[0]["outcome"] == "ordered"
