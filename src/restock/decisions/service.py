@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from restock.core.clock import Clock, timestamp
 from restock.core.errors import RestockError
@@ -56,14 +55,14 @@ class DecisionsService:
             made = [one for one in results if isinstance(one, Decision)]
             subjects = request.subjects or [""] * len(results)
             about = [about for one, about in zip(results, subjects, strict=True) if isinstance(one, Decision)]
-            await self._store(made, about, request.module)
+            await self._store(made, [one.decision_id for one in made], about, request.module)
         return Decided(results)
 
     async def keep(self, decisions: Sequence[Decision], subjects: Sequence[str]) -> list[str]:
         """Keep decisions that were made without being recorded; give the identifiers they get."""
-        kept = [replace(one, decision_id=self._ids.new()) for one in decisions]
-        await self._store(kept, subjects, "")
-        return [one.decision_id for one in kept]
+        identifiers = [self._ids.new() for _ in decisions]
+        await self._store(decisions, identifiers, subjects, "")
+        return identifiers
 
     async def decision(self, request: DecisionRequest) -> StoredDecision:
         """Give a stored decision."""
@@ -105,14 +104,15 @@ class DecisionsService:
         await self._database.write("rulebook_version", unit)
         self._kept_versions.add(rulebook.version)
 
-    async def _store(self, decisions: Sequence[Decision], subjects: Sequence[str], module: str) -> None:
+    async def _store(
+        self, decisions: Sequence[Decision], identifiers: Sequence[str], subjects: Sequence[str], module: str
+    ) -> None:
         for name in {one.rulebook for one in decisions}:
             await self._keep_version(self._library.rulebook(name))
-        for batch in batches(list(zip(decisions, subjects, strict=True))):
+        for batch in batches(list(zip(identifiers, decisions, subjects, strict=True))):
 
-            async def unit(tx: Transaction, batch: list[tuple[Decision, str]] = batch) -> None:
-                made, about = zip(*batch, strict=True)
-                await store.add(tx, made, module, about, timestamp(self._clock.now()))
+            async def unit(tx: Transaction, batch: list[tuple[str, Decision, str]] = batch) -> None:
+                await store.add(tx, batch, module, timestamp(self._clock.now()))
 
             await self._database.write("decide", unit)
 

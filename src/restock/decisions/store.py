@@ -60,13 +60,13 @@ _fired = msgspec.json.Decoder(list[str]).decode
 _values = msgspec.json.Decoder(dict[str, object], float_hook=Decimal).decode
 
 
-async def add(tx: Transaction, decisions: Sequence[Decision], module: str, subjects: Sequence[str], at: str) -> None:
-    """Keep decisions."""
+async def add(tx: Transaction, decisions: Sequence[tuple[str, Decision, str]], module: str, at: str) -> None:
+    """Keep decisions: identifier, decision, and what it is about."""
     await tx.write_many(
         _ADD,
         [
             {
-                "decision_id": one.decision_id,
+                "decision_id": identifier,
                 "rulebook": one.rulebook,
                 "version": one.version,
                 "module": module,
@@ -76,7 +76,7 @@ async def add(tx: Transaction, decisions: Sequence[Decision], module: str, subje
                 "outputs": _encode(one.outputs).decode(),
                 "fired": _encode(one.fired).decode(),
             }
-            for one, subject in zip(decisions, subjects, strict=True)
+            for identifier, one, subject in decisions
         ],
     )
 

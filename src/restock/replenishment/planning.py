@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import cast
 
@@ -107,18 +106,24 @@ class Planner:
         decided = await self._neighbours.decisions.decide(
             DecideRequest(self._rulebook, [self._facts(one) for one in ready], record=False)
         )
-        answers = dict(zip((one.product_id for one in ready), decided.results, strict=True))
-        made: list[Proposal] = []
+        answers = iter(decided.results)
         skipped: list[Skip] = []
+        wanted: list[tuple[Need, Decision, str]] = []
         for product, one in zip(products, needs, strict=True):
-            result = _judged(product, one, answers.get(product), plan_no)
+            answer = next(answers) if isinstance(one, Need) and not one.blocked else None
+            result = _judged(product, one, answer)
             if isinstance(result, Skip):
                 skipped.append(result)
             else:
-                made.append(result)
-        kept = [cast("Decision", answers[one.product_id]) for one in made]
-        identifiers = await self._neighbours.decisions.keep(kept, [one.product_id for one in made])
-        return [replace(one, decision_id=key) for one, key in zip(made, identifiers, strict=True)], skipped
+                wanted.append((cast("Need", one), cast("Decision", answer), result))
+        kept = await self._neighbours.decisions.keep(
+            [decision for _, decision, _ in wanted], [one.product_id for one, _, _ in wanted]
+        )
+        made = [
+            _proposal(one, decision.outputs, reason, plan_no, key)
+            for (one, decision, reason), key in zip(wanted, kept, strict=True)
+        ]
+        return made, skipped
 
     def _facts(self, one: Need) -> dict[str, object]:
         return {name: getattr(one, field) for name, field in self._inputs}
@@ -149,7 +154,8 @@ def _inputs_of(flow: Flow) -> list[tuple[str, str]]:
     return pairs
 
 
-def _judged(product: str, one: object, answer: object, plan_no: int) -> Proposal | Skip:
+def _judged(product: str, one: object, answer: object) -> str | Skip:
+    """Give the reason of a proposal, or why there is none."""
     if isinstance(one, RestockError):
         return Skip(product, Outcome.ERROR.value, str(one))
     assert isinstance(one, Need)
@@ -159,15 +165,12 @@ def _judged(product: str, one: object, answer: object, plan_no: int) -> Proposal
         return Skip(product, Outcome.ERROR.value, str(answer))
     assert isinstance(answer, Decision)
     outcome, reason = judged(one, answer.outputs)
-    if outcome is not Outcome.PROPOSED:
-        return Skip(product, outcome.value, reason)
-    return _proposal(one, answer, reason, plan_no)
+    return reason if outcome is Outcome.PROPOSED else Skip(product, outcome.value, reason)
 
 
-def _proposal(one: Need, decision: Decision, reason: str, plan_no: int) -> Proposal:
-    outputs = decision.outputs
+def _proposal(one: Need, outputs: Mapping[str, object], reason: str, plan_no: int, decision_id: str) -> Proposal:
     return Proposal(
-        proposal_id=f"PROP-{plan_no:06}-{one.product_id}",
+        proposal_id=proposals.proposal_id(plan_no, one.product_id),
         plan_no=plan_no,
         product_id=one.product_id,
         warehouse_id=one.warehouse_id,
@@ -183,7 +186,7 @@ def _proposal(one: Need, decision: Decision, reason: str, plan_no: int) -> Propo
         shortage=cast("Decimal", outputs["shortage"]),
         approval_status=str(outputs["approval_status"]),
         reason=reason,
-        decision_id=decision.decision_id,
+        decision_id=decision_id,
         plan_version=one.plan_version,
         lead_time_days=one.lead_time_days,
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from decimal import Decimal
+from operator import attrgetter
 
 import msgspec
 from sqlalchemy import and_, bindparam, select, true
@@ -15,7 +16,8 @@ from restock.engine.database import Database, Row, Statement, Transaction
 from restock.replenishment.port import Plan, Proposal, ProposalsRequest, Skip, SkipsRequest
 from restock.replenishment.tables import PLAN_RUN, PROPOSAL, SKIP
 
-_FIELDS = tuple(field.name for field in fields(Proposal))
+_FIELDS = tuple(field.name for field in fields(Proposal) if field.name != "proposal_id")
+_PREFIX = "PROP-"
 _SCALED = ("quantity", "purchase_quantity", "unit_price", "total_amount", "shortage")
 
 _N, _P, _S = PLAN_RUN.c, PROPOSAL.c, SKIP.c
@@ -42,12 +44,9 @@ _SUPERSEDE = Statement(
 )
 _ADD = Statement(PROPOSAL.insert())
 _ADD_SKIP = Statement(SKIP.insert())
-_ONE = Statement(select(*_COLUMNS).where(_P.proposal_id == bindparam("proposal_id")))
-_MARK = Statement(
-    PROPOSAL.update()
-    .where(_P.proposal_id == bindparam("key"))
-    .values(state=bindparam("new_state"), po_id=bindparam("new_po_id"))
-)
+_KEY = and_(_P.plan_no == bindparam("key_plan"), _P.product_id == bindparam("key_product"))
+_ONE = Statement(select(*_COLUMNS).where(_KEY))
+_MARK = Statement(PROPOSAL.update().where(_KEY).values(state=bindparam("new_state"), po_id=bindparam("new_po_id")))
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _decode = msgspec.json.Decoder(dict[str, object], float_hook=Decimal).decode
@@ -118,11 +117,13 @@ async def page(database: Database, request: ProposalsRequest) -> list[Proposal]:
     return [_proposal(row) for row in rows]
 
 
-async def one(database: Database, proposal_id: str) -> Proposal:
+async def one(database: Database, name: str) -> Proposal:
     """Give one proposal. Raises NotFound."""
-    rows = await database.read(_ONE, {"proposal_id": proposal_id})
+    number, _, product = name.removeprefix(_PREFIX).partition("-")
+    known = name.startswith(_PREFIX) and number.isdigit()
+    rows = await database.read(_ONE, {"key_plan": int(number), "key_product": product}) if known else []
     if not rows:
-        raise NotFound(f"There is no proposal {proposal_id}.", field="proposal_id", remedy="List them: `restock plan`.")
+        raise NotFound(f"There is no proposal {name}.", field="proposal_id", remedy="List them: `restock plan`.")
     return _proposal(rows[0])
 
 
@@ -134,11 +135,20 @@ async def skips(database: Database, request: SkipsRequest) -> list[Skip]:
     return [Skip(*row) for row in await database.read(statement, parameters)]
 
 
-async def mark(tx: Transaction, marks: Mapping[str, tuple[str, str]]) -> None:
-    """Set state and order of proposals, by their ids."""
+async def mark(tx: Transaction, marks: Sequence[tuple[Proposal, str, str]]) -> None:
+    """Set state and order of proposals."""
     await tx.write_many(
-        _MARK, [{"key": key, "new_state": state, "new_po_id": po_id} for key, (state, po_id) in marks.items()]
+        _MARK,
+        [
+            {"key_plan": one.plan_no, "key_product": one.product_id, "new_state": state, "new_po_id": po_id}
+            for one, state, po_id in marks
+        ],
     )
+
+
+def proposal_id(plan_no: int, product: str) -> str:
+    """Give the name of a proposal: its plan and its product."""
+    return f"{_PREFIX}{plan_no:06}-{product}"
 
 
 async def _latest_no(database: Database) -> int:
@@ -177,14 +187,17 @@ _SKIPS_OF = Statement(
 
 
 def _row(one: Proposal) -> dict[str, object]:
-    row = {name: getattr(one, name) for name in _FIELDS}
+    row = dict(zip(_FIELDS, _values(one), strict=True))
     for name in _SCALED:
         row[name] = to_scaled(row[name])
     return row
+
+
+_values = attrgetter(*_FIELDS)
 
 
 def _proposal(row: Row) -> Proposal:
     named = dict(zip(_FIELDS, row, strict=True))
     for name in _SCALED:
         named[name] = from_scaled(named[name])
-    return Proposal(**named)
+    return Proposal(proposal_id=proposal_id(named["plan_no"], named["product_id"]), **named)

@@ -74,15 +74,15 @@ class Purchaser:
         """Make an order of each group; lines whose need somebody satisfied meanwhile are left out and named."""
         while groups:
             again: list[list[Proposal]] = []
-            marks: dict[str, tuple[str, str]] = {}
+            marks: list[tuple[Proposal, str, str]] = []
             for group, result in zip(groups, await self._create(groups, actor), strict=True):
                 if isinstance(result, PurchaseOrder):
                     made.orders.append(result)
-                    marks.update((one.proposal_id, ("ordered", result.po_id)) for one in group)
+                    marks += [(one, "ordered", result.po_id) for one in group]
                 elif isinstance(result, Stale):
                     fresh = await self._fresh(group)
                     gone = [one for one in group if one not in fresh]
-                    marks.update((one.proposal_id, ("superseded", "")) for one in gone)
+                    marks += [(one, "superseded", "") for one in gone]
                     made.refused.extend(Skip(one.product_id, "stale", _STALE) for one in gone)
                     again += [fresh] if fresh else []
                 else:
@@ -133,7 +133,7 @@ class Purchaser:
         versions = dict(zip(frame.product_id, frame.version, strict=True))
         return [one for one in group if versions.get(one.product_id, 0) == one.plan_version]
 
-    async def _mark(self, marks: dict[str, tuple[str, str]]) -> None:
+    async def _mark(self, marks: list[tuple[Proposal, str, str]]) -> None:
         async def unit(tx: Transaction) -> None:
             await proposals.mark(tx, marks)
 

@@ -57,9 +57,8 @@ PLAN_RUN = Table(
 PROPOSAL = Table(
     "proposal",
     METADATA,
-    label("proposal_id", primary_key=True),
-    count("plan_no"),
-    label("product_id"),
+    count("plan_no", primary_key=True),
+    label("product_id", primary_key=True),
     label("warehouse_id"),
     label("supplier_id"),
     label("supplier_name"),
@@ -78,8 +77,7 @@ PROPOSAL = Table(
     count("lead_time_days"),
     label("state"),
     label("po_id"),
-    Index("proposal_of_plan", "plan_no", "product_id"),
-    Index("proposal_of_supplier", "plan_no", "state", "supplier_id"),
+    sqlite_with_rowid=False,
 )
 SKIP = Table(
     "skip",
@@ -88,5 +86,6 @@ SKIP = Table(
     label("product_id", primary_key=True),
     label("outcome"),
     document("reason"),
+    sqlite_with_rowid=False,
 )
 INBOX = Inbox(inbox_table(METADATA, prefix="replenishment_"), "replenishment")

@@ -91,7 +91,7 @@ class Evaluator:
         try:
             arguments, used = self._read(facts)
             results = row.function(*arguments)
-        except (NotOrdinary, ArithmeticError, ValueError):
+        except (NotOrdinary, ArithmeticError, ValueError, TypeError):  # a signalling NaN has no hash
             return self._carefully(facts, row)
         return Decision(self._finish(results), self._names(row, int(results[-1])), used)
 

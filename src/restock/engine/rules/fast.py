@@ -7,7 +7,8 @@ the careful way through `facts.FactReader`, which answers or explains. So this c
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
 from typing import Final, cast
 
 from restock.engine.rules.arithmetic import EXACT
@@ -26,13 +27,16 @@ Finish = Callable[[tuple[RowValue, ...]], dict[str, Value]]
 
 _ZERO: Final = Decimal(0)
 
+REMEMBERED_NUMBERS: Final = 1 << 14
+"""Numbers per field whose two forms are remembered: a catalogue has few different prices, minimums and lead times."""
+
 
 def compile_reader(inputs: tuple[Field, ...]) -> Read:
     """Make the function from facts to (arguments of the row function, the facts as used).
 
     It raises NotOrdinary, or an ArithmeticError or ValueError for numbers such as NaN.
     """
-    space: dict[str, object] = {"NotOrdinary": NotOrdinary, "Decimal": Decimal, "ZERO": _ZERO, "scaleb": EXACT.scaleb}
+    space: dict[str, object] = {"NotOrdinary": NotOrdinary, "Decimal": Decimal}
     lines = ["def read(facts):", "    get = facts.get"]
     for at, one in enumerate(inputs):
         lines += [f"    {line}" for line in _read_one(at, one, space)]
@@ -46,19 +50,15 @@ def compile_reader(inputs: tuple[Field, ...]) -> Read:
 def _read_one(at: int, one: Field, space: dict[str, object]) -> list[str]:
     lines = [f"v{at} = get({one.name!r})", f"t = type(v{at})"]
     if one.kind == "number":
-        space |= {f"low{at}": one.low, f"high{at}": one.high, f"plain{at}": _plain_decimal(one.decimals)}
+        space[f"read{at}"] = _reader(one)
         power = 10**one.decimals
         lines += [
             "if t is int:",
-            f"    if not {_floor(one.low)} <= v{at} <= {_floor(one.high)}: raise NotOrdinary",
+            f"    if not {_whole(one.low, ROUND_CEILING)} <= v{at} <= {_whole(one.high, ROUND_FLOOR)}: raise NotOrdinary",
             f"    n{at} = v{at} * {power}",
             f"    v{at} = Decimal(v{at})",
             "elif t is Decimal:",
-            f"    if not low{at} <= v{at} <= high{at}: raise NotOrdinary",
-            f"    s = scaleb(v{at}, {one.decimals})",
-            f"    n{at} = int(s)",
-            f"    if n{at} != s: raise NotOrdinary",
-            f"    v{at} = plain{at}(n{at}) if n{at} else ZERO",
+            f"    n{at}, v{at} = read{at}(v{at})",
         ]
     elif one.kind == "bool":
         lines += ["if t is bool:", f"    n{at} = v{at}"]
@@ -71,10 +71,29 @@ def _read_one(at: int, one: Field, space: dict[str, object]) -> list[str]:
     return [*lines, "else: raise NotOrdinary"]
 
 
-def _floor(bound: Decimal | None) -> int:
-    """Give a bound for ints; a fractional bound is rounded down, so that at most the careful way is taken too often."""
+def _reader(one: Field) -> Callable[[Decimal], tuple[int, Decimal]]:
+    """Make the function from a Decimal to its scaled integer and its plain form; prices and minimums repeat."""
+    low, high, decimals = one.low, one.high, one.decimals
+    assert low is not None and high is not None, "every input number has a range"
+    plain_decimal, scaleb = _plain_decimal(decimals), EXACT.scaleb
+
+    @lru_cache(maxsize=REMEMBERED_NUMBERS)
+    def read(number: Decimal) -> tuple[int, Decimal]:
+        if not low <= number <= high:
+            raise NotOrdinary
+        exact = scaleb(number, decimals)
+        whole = int(exact)
+        if whole != exact:
+            raise NotOrdinary
+        return whole, plain_decimal(whole) if whole else _ZERO
+
+    return read
+
+
+def _whole(bound: Decimal | None, rounding: str) -> int:
+    """Give a bound for ints, rounded into the range: an int inside it passes, one outside it goes the careful way."""
     assert bound is not None, "every input number has a range"
-    return int(bound.to_integral_value(rounding="ROUND_FLOOR", context=EXACT)) if bound > 0 else -int(-bound)
+    return int(bound.to_integral_value(rounding=rounding, context=EXACT))
 
 
 def compile_finish(row: RowProgram) -> Finish:
@@ -97,6 +116,7 @@ def _plain_decimal(decimals: int) -> Callable[[int], Decimal]:
     power = 10**decimals
     scaleb, normalize = EXACT.scaleb, EXACT.normalize
 
+    @lru_cache(maxsize=REMEMBERED_NUMBERS)
     def plain_decimal(number: int) -> Decimal:
         whole, rest = divmod(number, power)
         return normalize(scaleb(Decimal(number), -decimals)) if rest else Decimal(whole)

@@ -73,9 +73,8 @@ def _plans() -> None:
     )
     op.create_table(
         "proposal",
-        label("proposal_id", primary_key=True),
-        number("plan_no"),
-        label("product_id"),
+        number("plan_no", primary_key=True),
+        label("product_id", primary_key=True),
         label("warehouse_id"),
         label("supplier_id"),
         label("supplier_name"),
@@ -94,14 +93,14 @@ def _plans() -> None:
         number("lead_time_days"),
         label("state"),
         label("po_id"),
+        sqlite_with_rowid=False,
     )
-    op.create_index("proposal_of_plan", "proposal", ["plan_no", "product_id"])
-    op.create_index("proposal_of_supplier", "proposal", ["plan_no", "state", "supplier_id"])
     op.create_table(
         "skip",
         number("plan_no", primary_key=True),
         label("product_id", primary_key=True),
         label("outcome"),
         document("reason"),
+        sqlite_with_rowid=False,
     )
     create_inbox(op, prefix="replenishment_")
