@@ -109,7 +109,8 @@ class Program:
         from restock.services import SERVICES  # noqa: PLC0415 - no other command serves
 
         ports = [one.rest_port for one in SERVICES if one.name in services]
-        own = {"port": ports[0]} if len(ports) == 1 else {}
+        unset = any(one.name == "port" and one.origin == "default" for one in self.configuration())
+        own = {"port": ports[0]} if len(ports) == 1 and unset else {}
         settings = Program({**self._flags, **own, **{k: v for k, v in flags.items() if v is not None}})._loaded[0]
 
         async def session() -> int:

@@ -68,6 +68,14 @@ def test_engines_write_the_same_outputs(restock: Restock) -> None:
         assert list(one["outputs"]) == list(other["outputs"])
 
 
+@pytest.mark.parametrize("fact", ["purchase_factor", "order_multiple"])
+@pytest.mark.parametrize("engine", ["row", "reference"])
+def test_a_number_just_outside_its_range_is_refused_by_every_engine(restock: Restock, engine: str, fact: str) -> None:
+    given = json.dumps(FACTS | {fact: 0})
+    result = restock("decide", "--rulebook", "purchasing", "--engine", engine, given=given)
+    assert json.loads(result.stdout)["error"]["field"] == fact
+
+
 def test_a_bad_line_gives_an_error_in_its_place(restock: Restock) -> None:
     bad = ["{broken", "[1]", "{}", '{"avg_daily_demand": "x"}', LINE.replace("15.5", "NaN"), '"text"', "nul"]
     result = restock("decide", "--rulebook", "purchasing", given="\n".join([LINE, *bad, LINE]))

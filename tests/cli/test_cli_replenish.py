@@ -57,6 +57,7 @@ def test_one_unknown_product_of_several_gives_an_error_in_its_place(company: Res
 
 
 def test_one_unknown_product_alone_has_the_exit_status_of_its_error(company: Restock) -> None:
+    assert json.loads(company("flow", "PROD-999", "--json").stdout)[0]["error"]["status"] == 404
     result = company("flow", "PROD-999")
     assert (result.exit_code, result.stdout) == (4, "")
     assert "PROD-999" in result.stderr

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
@@ -17,7 +17,7 @@ import click
 import msgspec
 
 from restock.core.errors import InvalidInput, RestockError
-from restock.edge.cli.output import note
+from restock.edge.cli.output import Progress, note
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.shell import Shell
 from restock.edge.wire import number_text
@@ -144,10 +144,12 @@ def decide(ctx: click.Context, name: str, facts: str, engine: str | None, module
     decider = Decider(rulebook_of(ctx.obj, name), engine, module)
     out = sys.stdout.buffer
     opened: AbstractContextManager[IO[Any]] = click.open_file(facts, "rb")
-    with opened as stream:
+    progress = Progress("Deciding", "lines")
+    with opened as stream, closing(progress):
         for lines in lines_of(cast("Chunks", stream)):
             out.write(b"".join(map(decider.answer, lines)))
             out.flush()
+            progress.tell(decider.lines)
     if not decider.lines:
         note(f"There are no facts in {'standard input' if facts == '-' else facts}.")
     if decider.errors:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from restock.core.clock import SimulatedClock
-from restock.core.errors import NotFound
+from restock.core.errors import Conflict, NotFound
 from restock.core.ids import Ids
 from restock.edge.cli.measure import measured, show_metrics
 from restock.edge.cli.output import Column, money, table
@@ -80,6 +80,8 @@ def _fresh(shell: Shell, name: str) -> Shell:
     """Give the program on an empty home below this one."""
     stage = shell.at(shell.home / name)
     if stage.home.exists():
+        if any(stage.home.iterdir()) and not (stage.home / "stores").is_dir():
+            raise Conflict(f"{stage.home} is no home of a demo.", remedy="Move it away, or set RESTOCK_HOME.")
         with stage.alone():
             shutil.rmtree(stage.home)
     return stage

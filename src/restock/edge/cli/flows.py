@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from restock.core.errors import InvalidInput, NotFound, RestockError
-from restock.edge.cli.output import Column, echo_json, note, table
+from restock.edge.cli.output import Column, Progress, echo_json, note, table
 from restock.edge.cli.session import as_json, work
 from restock.edge.cli.shell import Shell
 from restock.edge.running import Running
@@ -195,12 +195,15 @@ async def _profiled(app: Running, name: str | None) -> list[NodeProfile]:
     if name is not None:
         _flow(app, name)
     traces: list[RunTrace] = []
+    progress = Progress("Reading", "runs")
     before = ""
     while len(traces) < PROFILED_RUNS and (page := await app.replenishment.runs(RunsRequest(before, RUNS_PAGE))):
         for summary in page:
             if name is None or summary.flow == name:
                 traces += await _trace(app, summary.run_id)
+            progress.tell(len(traces), len(traces) / PROFILED_RUNS)
         before = page[-1].run_id
+    progress.close()
     return profile(traces)
 
 

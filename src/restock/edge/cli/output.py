@@ -120,12 +120,13 @@ class Progress:
         self._start = time.monotonic()
         self._drawn = self._start + QUIET_SECONDS - REDRAW_SECONDS
         self._shown = False
-        self._visible = sys.stderr.isatty()
+        self.visible = sys.stderr.isatty()
+        """Whether anybody sees it."""
 
     def tell(self, done: int, share: float | None = None) -> None:
         """Show that so much is done; `share` is the part of the whole, when it is known."""
         now = time.monotonic()
-        if not self._visible or now - self._drawn < REDRAW_SECONDS:
+        if not self.visible or now - self._drawn < REDRAW_SECONDS:
             return
         self._drawn, self._shown = now, True
         seconds = now - self._start
@@ -134,7 +135,7 @@ class Progress:
             text += f", {share:.0%}, {max(0, seconds / share - seconds):.0f} s left"
         click.echo(f"\r{text}\x1b[K", nl=False, err=True)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Take the line away."""
         if self._shown:
             click.echo("\r\x1b[K", nl=False, err=True)

@@ -13,6 +13,7 @@ from restock.edge.cli.root import PARTLY
 from restock.edge.cli.session import as_json, work
 from restock.edge.cli.shell import Shell
 from restock.edge.running import Running
+from restock.inventory.port import CatalogueRequest
 from restock.purchasing.model import PurchaseOrder
 from restock.replenishment.port import (
     FlowBatchRequest,
@@ -57,11 +58,11 @@ def flow(ctx: click.Context, products: Sequence[str], warehouse: str, as_json: b
 
     results = work(ctx.obj, task, settle=True).results
     failed = [one for one in results if isinstance(one, RestockError)]
-    if len(results) == 1 and failed:
-        raise failed[0]
     if as_json:
         echo_json(results)
-    else:
+    if len(results) == 1 and failed:
+        raise failed[0]
+    if not as_json:
         click.echo("\n\n".join(_told(product, one) for product, one in zip(products, results, strict=True)))
     if failed:
         note(f"{len(failed)} of {len(results)} products failed.")
@@ -118,11 +119,19 @@ def plan(shell: Shell, warehouse: str, every: bool, all_skipped: bool, as_json: 
 async def planned(app: Running, warehouse: str = "WH-001") -> Plan:
     """Make a plan, telling the progress."""
     progress = Progress("Planning", "products")
-    app.replenishment.planner.progress = progress.tell
+    size = await _catalogue_size(app) if progress.visible else 0
+    app.replenishment.planner.progress = lambda done: progress.tell(done, done / size if size else None)
     try:
         return await app.replenishment.plan(PlanRequest(warehouse))
     finally:
-        progress.end()
+        progress.close()
+
+
+async def _catalogue_size(app: Running) -> int:
+    size, after = 0, ""
+    while len(page := await app.inventory.catalogue(CatalogueRequest(after))):
+        size, after = size + len(page), page.product_id[-1]
+    return size
 
 
 async def proposals_of(app: Running, plan_no: int) -> list[Proposal]:
@@ -235,7 +244,7 @@ async def purchased(app: Running, supplier: str = "", actor: str = "restock") ->
     try:
         return await app.replenishment.purchase(PurchaseRequest(supplier, actor))
     finally:
-        progress.end()
+        progress.close()
 
 
 def show_purchase(result: Purchase) -> None:

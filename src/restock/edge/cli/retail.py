@@ -60,7 +60,7 @@ async def _play(stage: Shell, app: Running, folder: Path) -> None:
 
     progress = Progress("Writing order files", "orders")
     await carry_on(stage, app)
-    progress.end()
+    progress.close()
     _rate(
         "wrote the files of",
         sum(order.state == "sent" for order in purchase.orders),

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from restock.edge.cli.output import REDRAW_SECONDS, Progress
 from restock.edge.cli.shell import Shell
 from restock.edge.running import Running
 
@@ -39,8 +40,27 @@ async def carry_on(shell: Shell, app: Running) -> bool:
     """Carry events on, unless another process does; say whether it was done here."""
     async with shell.background(app) as mine:
         if mine:
-            await app.settle()
+            watching = asyncio.create_task(_watched(app))
+            try:
+                await app.settle()
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
         return mine
+
+
+async def _watched(app: Running) -> None:
+    """Show on a terminal how many events and order files are still to go."""
+    progress = Progress("Carrying on", "events and order files")
+    whole = 0
+    try:
+        while progress.visible:
+            await asyncio.sleep(REDRAW_SECONDS)
+            left = sum((await app.backlog()).values())
+            whole = max(whole, left)
+            progress.tell(whole - left, (whole - left) / whole if whole else None)
+    finally:
+        progress.close()
 
 
 async def settled(shell: Shell, app: Running) -> None:

@@ -233,12 +233,12 @@ class Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.end()
+        self._progress.close()
 
     def tell(self, told: Told) -> None:
         """Show how far a file is."""
         if told.file != self._file:
-            self._progress.end()
+            self._progress.close()
             self._file, self._progress = told.file, Progress(told.file, "lines")
         self._progress.tell(told.lines, told.done / told.size if told.size else None)
 
