@@ -94,7 +94,7 @@ async def serve(app: App, task: dict[str, str]) -> None:
             if number in known:
                 continue
             product, quantity = wanted(number)
-            request = PlaceRequest([order(f"order-{number}", f"client-{first}", [(product, str(quantity), "2")])])
+            request = PlaceRequest([order(f"order-{number}", f"client-{number}", [(product, str(quantity), "2")])])
             (placed,) = (await app.orders.place(request)).orders
             assert placed.error is None, placed
             say(task["said"], f"{number} {placed.order_id}")

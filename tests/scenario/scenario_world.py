@@ -25,14 +25,16 @@ from restock.analytics.port import FiguresRequest
 from restock.app import App, opened
 from restock.core.clock import SimulatedClock
 from restock.core.ids import Ids
-from restock.core.quantity import from_scaled
 from restock.engine.database import Statement
+from restock.inventory import store as inventory_store
 from restock.inventory.model import Item, StockCount
 from restock.inventory.port import BackordersRequest, PositionsRequest, PutItemsRequest, PutStockRequest
 from restock.inventory.store import INVENTORY_LEVELS
+from restock.orders import tables as orders_tables
 from restock.orders.model import Demand, NewOrder, OrderItem
 from restock.orders.port import OrdersRequest as CustomerOrdersRequest
 from restock.orders.port import PlaceRequest, PutDemandRequest
+from restock.purchasing import tables as purchasing_tables
 from restock.purchasing.model import OPEN, PurchaseOrder
 from restock.purchasing.port import ChangeRequest, OrdersRequest, PlansRequest, ReceiveRequest
 from restock.purchasing.tables import DISPATCH, PLAN
@@ -40,12 +42,21 @@ from restock.replenishment import proposals
 from restock.replenishment.port import FlowReply, FlowRequest, PlanRequest, PurchaseRequest
 from restock.services import SCHEMAS
 from restock.settings import Settings
+from restock.suppliers import store as suppliers_store
 from restock.suppliers.model import Terms
 from restock.suppliers.port import PutTermsRequest
+from restock.units import store as units_store
 from restock.units.model import Conversion
 from restock.units.port import PutConversionsRequest
 
 D = Decimal
+TABLES = {
+    "po": purchasing_tables.METADATA,
+    "inventory": inventory_store.METADATA,
+    "oms": orders_tables.METADATA,
+    "supplier": suppliers_store.METADATA,
+    "uom": units_store.METADATA,
+}
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 WAREHOUSE = "WH-001"
 T = TypeVar("T")
@@ -278,11 +289,17 @@ async def check_supply(app: App) -> None:
         assert len(set(versions)) == len(versions), f"{product}: one need, one line"
 
 
+async def kept(app: App, database: str = "po") -> list[object]:
+    """Give everything that a database keeps."""
+    store = app.databases[database]
+    return [await store.read(Statement(select(*table.c))) for table in TABLES[database].sorted_tables]
+
+
+async def outcome_of(app: App, product: str) -> str:
+    return (await app.replenishment.flow(FlowRequest(product))).outcome
+
+
 def covered(reply: FlowReply, po_id: str) -> bool:
     return (
         reply.outcome == "covered" and reply.message == f"covered by open purchase order {po_id}" and reply.po is None
     )
-
-
-def amount(scaled: int) -> Decimal:
-    return from_scaled(scaled)

@@ -76,8 +76,7 @@ async def check_orders(app: App, told: dict[int, str]) -> Counter[str]:
         (item,) = known[order_id].items
         assert (item.sku, item.quantity) == wanted(number)
     assert len(set(told.values())) == len(told)
-    keys = Counter((one.customer_id, one.created_at, one.items[0].sku) for one in stored)
-    assert len(stored) - len(told) <= 8 * 200, keys  # at most a client's unacknowledged order per life
+    assert len({one.customer_id for one in stored}) == len(stored), "every order has its customer: none is there twice"
     total: Counter[str] = Counter()
     for one in stored:
         total[one.items[0].sku] += int(one.items[0].quantity)

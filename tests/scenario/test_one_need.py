@@ -10,19 +10,16 @@ from pathlib import Path
 
 import pytest
 from loop_child import NEEDS, load_needs
-from scenario_world import D, all_orders, check_supply, covered, life, order
-from sqlalchemy import select
+from scenario_world import D, all_orders, check_supply, covered, kept, life, order
 
 from conftest import Nursery
 from restock.app import App
 from restock.core.errors import InvalidInput
 from restock.decisions.port import DecisionRequest
-from restock.engine.database import Statement
 from restock.inventory.port import PositionsRequest
 from restock.orders.port import PlaceRequest
 from restock.purchasing.model import OPEN, PurchaseOrder
 from restock.purchasing.port import ChangeRequest
-from restock.purchasing.tables import METADATA
 from restock.replenishment.port import FlowBatchRequest, FlowReply, FlowRequest, PlanRequest, PurchaseRequest
 
 
@@ -38,12 +35,6 @@ async def one_order_each(app: App) -> dict[str, PurchaseOrder]:
         assert line.quantity == -(-max(shortage, 10) // 5) * 5
     await check_supply(app)
     return found
-
-
-async def kept(app: App) -> list[object]:
-    """Give everything that purchasing keeps."""
-    po = app.databases["po"]
-    return [await po.read(Statement(select(*table.c))) for table in METADATA.sorted_tables]
 
 
 async def test_the_flow_run_twice_names_the_order_and_creates_nothing(fresh: Path) -> None:

@@ -100,6 +100,11 @@ def item(row: Mapping[str, object]) -> Item:
     )
 
 
+def checked_item(one: Item) -> Item:
+    """Give back a product that can be stored as it is. Raises InvalidInput naming the field."""
+    return item(vars(one))
+
+
 def stock_count(row: Mapping[str, object]) -> StockCount:
     """Read a count from named values. Raises InvalidInput naming the field."""
     return checked_count(

@@ -10,7 +10,7 @@ from restock.core.ids import Ids
 from restock.core.quantity import from_scaled, to_scaled
 from restock.engine.database import Database, Transaction
 from restock.inventory import store
-from restock.inventory.model import Item, Stock, StockCount, checked_count
+from restock.inventory.model import Item, Stock, StockCount, checked_count, checked_item
 from restock.inventory.port import (
     BackorderFrame,
     BackordersRequest,
@@ -56,7 +56,7 @@ class InventoryService:
     async def put_items(self, request: PutItemsRequest) -> Stored:
         """Store products; the same again change nothing."""
         changed = 0
-        for batch in batches(request.items):
+        for batch in batches([checked_item(one) for one in request.items]):
 
             async def unit(tx: Transaction, batch: list[Item] = batch) -> int:
                 return await store.put_items(tx, batch)

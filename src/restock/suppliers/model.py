@@ -64,6 +64,11 @@ def terms(row: Mapping[str, object]) -> Terms:
     )
 
 
+def checked(one: Terms) -> Terms:
+    """Give back terms that can be stored as they are. Raises InvalidInput naming the field."""
+    return terms(vars(one))
+
+
 def _whole(value: object, field: str, most: int) -> int:
     number = decimal(value, field)
     if number != int(number) or not 0 <= number <= most:

@@ -6,7 +6,7 @@ from restock.core.clock import Clock, timestamp
 from restock.core.frame import batches
 from restock.engine.database import Database, Transaction
 from restock.suppliers import store
-from restock.suppliers.model import Terms
+from restock.suppliers.model import Terms, checked
 from restock.suppliers.port import PutTermsRequest, Stored, TermsFrame, TermsRequest
 
 
@@ -24,7 +24,7 @@ class SuppliersService:
     async def put_terms(self, request: PutTermsRequest) -> Stored:
         """Store terms; the same terms again change nothing."""
         changed = 0
-        for batch in batches(request.terms):
+        for batch in batches([checked(one) for one in request.terms]):
 
             async def unit(tx: Transaction, batch: list[Terms] = batch) -> int:
                 return await store.put_terms(tx, batch, timestamp(self._clock.now()))

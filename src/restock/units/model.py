@@ -40,6 +40,11 @@ def conversion(row: Mapping[str, object]) -> Conversion:
     return made
 
 
+def checked(one: Conversion) -> Conversion:
+    """Give back a conversion that can be stored as it is. Raises InvalidInput naming the field."""
+    return conversion(vars(one))
+
+
 def factor_between(conversions: Iterable[tuple[str, str, Decimal]], from_unit: str, to_unit: str) -> Decimal | None:
     """Give how many `to_unit` one `from_unit` is, over as few steps as it takes, or None when no path leads there.
 

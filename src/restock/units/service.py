@@ -6,7 +6,7 @@ from restock.core.clock import Clock, timestamp
 from restock.core.frame import batches
 from restock.engine.database import Database, Transaction
 from restock.units import store
-from restock.units.model import Conversion
+from restock.units.model import Conversion, checked
 from restock.units.port import ConversionFrame, ConversionsRequest, PutConversionsRequest, Stored
 
 
@@ -24,7 +24,7 @@ class UnitsService:
     async def put_conversions(self, request: PutConversionsRequest) -> Stored:
         """Store conversions; the same again change nothing."""
         changed = 0
-        for batch in batches(request.conversions):
+        for batch in batches([checked(one) for one in request.conversions]):
 
             async def unit(tx: Transaction, batch: list[Conversion] = batch) -> int:
                 return await store.put_conversions(tx, batch, timestamp(self._clock.now()))
