@@ -20,7 +20,7 @@ async def load(app: App, products: int, prefix: str = "M", needy: int = 1) -> li
     names = [f"{prefix}{number:06}" for number in range(products)]
     numbered = list(enumerate(names))
     await app.inventory.put_stock(
-        PutStockRequest([StockCount(name, Decimal(n % 7 if n % needy == 0 else 500 + n % 90)) for n, name in numbered])
+        PutStockRequest([StockCount(name, Decimal(0 if n % needy == 0 else 9_000 + n % 90)) for n, name in numbered])
     )
     await app.suppliers.put_terms(
         PutTermsRequest(

@@ -1,6 +1,6 @@
 """The callers: raw sockets and requests made beforehand, so that they cost little on the cores they share with the server.
 
-python -m benchmarks.rest.callers PORT CONNECTIONS FILE-OF-PRODUCTS; prints JSON: seconds, milliseconds per request, failures.
+python -m benchmarks.rest.callers PORT CONNECTIONS FILE-OF-PRODUCTS
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -31,11 +32,12 @@ class Caller(asyncio.Protocol):
         self.began = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        """Begin."""
+        self.transport = cast("asyncio.Transport", transport)
         self.next()
 
     def next(self) -> None:
+        """Send the next request, or leave."""
         found = next(self.requests, None)
         if found is None:
             self.transport.close()
@@ -47,6 +49,7 @@ class Caller(asyncio.Protocol):
         self.transport.write(request)
 
     def data_received(self, data: bytes) -> None:
+        """Take a part of an answer."""
         self.buffer = data = self.buffer + data if self.buffer else data
         head = data.find(b"\r\n\r\n")
         if head < 0:
@@ -62,6 +65,7 @@ class Caller(asyncio.Protocol):
         self.next()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the server left."""
         if not self.done.done():
             self.failures.append(f"connection lost: {exc}")
             self.done.set_result(None)

@@ -222,3 +222,9 @@ def test_functions_give_their_values(expression: str, value: str) -> None:
 def test_tests_give_their_answers(condition: str, holds: bool) -> None:
     book = one("input x: decimal(5,2);\ninput t: text;\n" + rule(f"when {condition} then y = 1;"))
     assert (both(book, {"x": 10, "t": "abc"}).fired == ("R",)) is holds
+
+
+def test_a_rule_may_be_named_like_a_word_of_the_language_when_quoted() -> None:
+    book = Rulebook.parse('rule "then" { when x > 0 then y = 1; }', "quoted")
+    assert book.rules[0].name == "then"
+    assert Rulebook.parse(book.print(), "again").rules[0].name == "then"

@@ -124,7 +124,7 @@ class Parser(ExpressionParser):
     def _rule(self) -> Rule:
         place = self.advance().place
         token = self.advance()
-        if token.kind not in ("name", "text") or token.text in ("when", "then"):
+        if token.kind not in ("name", "text") or (token.kind == "name" and token.text in ("when", "then")):
             raise self.error(f"Expected the rule's name, found {token.shown()}.", token.place)
         description = self.advance().text if self.is_text() else ""
         found: list[Attribute | int] = []
