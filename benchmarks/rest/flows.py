@@ -16,16 +16,19 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import uvloop
 
-from benchmarks.made_up import load, load_stock
+from benchmarks.made_up import load
 from benchmarks.report import ROOT, line, machine, percentile
 from restock.analytics.port import FiguresRequest
 from restock.app import opened
+from restock.inventory.model import StockCount
+from restock.inventory.port import PutStockRequest
 from restock.settings import Settings
 
 ALONE = 1_000
@@ -38,15 +41,9 @@ READY_SECONDS = 20.0
 async def stocked(home: Path, products: int) -> list[str]:
     """Store products that each need an order."""
     async with opened(Settings(home=home)) as app:
-        names = await load(app, products)
-        empty = [StockCount(name, Decimal(0)) for name in names]
-        await app.inventory.put_stock(PutStockRequest([replace(one, on_hand=PLENTY) for one in empty]))
-        await app.settle()  # stock that falls wakes flows by itself; here the callers shall ask for them
-        await app.inventory.put_stock(PutStockRequest(empty))
-        for subscriber in app.subscribers:
-            if subscriber.group == "replenishment":
-                await pass_over(app, subscriber)
-        return names
+        await app.inventory.put_stock(PutStockRequest([StockCount(f"M{n:06}", Decimal(0)) for n in range(products)]))
+        await app.settle()  # stock that falls wakes flows by itself; without demand nobody does yet
+        return await load(app, products)
 
 
 async def ordered(home: Path) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import traceback
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter_ns
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -55,11 +55,10 @@ _NO_PARAMETERS: Mapping[str, str] = {}
 class Application:
     """REST over a running program."""
 
-    def __init__(self, app: Served, access: Access | None = None, ports: Collection[str] = ()) -> None:
-        """`ports` are those that are served; none means all."""
+    def __init__(self, app: Served, access: Access | None = None) -> None:
         self.meters = Meters()
         self.condition = probes.Condition(app)
-        self.routes = all_routes(app, self.meters, self.condition, ports)
+        self.routes = all_routes(app, self.meters, self.condition)
         self._access = access
         self._clock = app.clock
         self._table = Table(self.routes)
@@ -227,7 +226,7 @@ def _on_loopback(place: bytes) -> bool:
     return host in {b"localhost", b"[::1]"} or re.fullmatch(rb"127\.\d{1,3}\.\d{1,3}\.\d{1,3}", host) is not None
 
 
-def all_routes(app: Served, meters: Meters, condition: probes.Condition, ports: Collection[str] = ()) -> list[Route]:
+def all_routes(app: Served, meters: Meters, condition: probes.Condition) -> list[Route]:
     """Give every route: derived from the table of operations, published, probes, manual."""
     special = published.routes(app, meters.flow)
     taken = {(route.verb, route.path) for route in special}
@@ -236,8 +235,7 @@ def all_routes(app: Served, meters: Meters, condition: probes.Condition, ports: 
         for operation in OPERATIONS.values()
         if (operation.verb, operation.path) not in taken
     ]
-    served = [route for route in (*special, *plain) if not ports or route.tag in ports]
-    routes = [*served, *probes.routes(app, condition, meters)]
+    routes = [*special, *plain, *probes.routes(app, condition, meters)]
     return [*routes, *Manual(routes).routes()]
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from restock.edge.rest.message import Answer, Request
-from restock.edge.rest.openapi import Json, document
+from restock.edge.rest.openapi import document
 from restock.edge.rest.probes import VERSION, shown
 from restock.edge.rest.routes import Route
+from restock.edge.rest.schemas import Json
 
 HTML = b"text/html; charset=utf-8"
 

@@ -141,10 +141,8 @@ def _reply(route: Route, schemas: Schemas) -> Json:
             return schemas.row(cast("type[Frame]", route.reply))
         return schemas.of(route.reply, asked=False)
     kind = item_type(route)
-    if isinstance(kind, type) and issubclass(kind, Frame):
-        item = schemas.row(kind)
-    else:
-        item = schemas.of(kind, asked=False)
+    framed = isinstance(kind, type) and issubclass(kind, Frame)
+    item = schemas.row(cast("type[Frame]", kind)) if framed else schemas.of(kind, asked=False)
     told = f"Give it as `{route.page.parameter}` for the next page; empty at the end." if route.page else "Empty."
     return {
         "type": "object",

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from restock.core.defaults import DEFAULT_WAREHOUSE
 from restock.core.errors import InvalidInput, NotFound, RestockError
 from restock.core.text import name
 from restock.edge import wire
 from restock.edge.rest.message import Answer, Request
 from restock.edge.rest.routes import Page, Route, from_body, from_query, keyed
 from restock.edge.rest.served import Served
-from restock.inventory.model import DEFAULT_WAREHOUSE
 from restock.inventory.port import CatalogueRequest, PositionFrame, PositionsRequest
 from restock.orders.model import NewOrder
 from restock.orders.port import Failure, Placement, PlaceRequest

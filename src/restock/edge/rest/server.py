@@ -12,7 +12,7 @@ import ipaddress
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -81,17 +81,15 @@ async def serve(
     announce: Callable[[str], None],
     stop: asyncio.Event | None = None,
     access_log: bool = False,
-    ports: Collection[str] = (),
 ) -> int:
     """Serve until a signal or `stop`; give the exit code. Raises InvalidInput for the host, Unavailable for a busy port.
 
-    `announce` is told the address once requests are answered there. `ports` are those that are served (`orders`,
-    `purchasing`, …); none means all. A second signal stops at once.
+    `announce` is told the address once requests are answered there. A second signal stops at once.
     """
     stop = stop or asyncio.Event()
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(AccessLog(app.clock)) if access_log else None
-        application = Application(app, log, ports)
+        application = Application(app, log)
         listener = stack.enter_context(contextlib.closing(bound(settings.host, settings.port)))
         server = _Server(_config(application))
         async with _background_work(app, background):
