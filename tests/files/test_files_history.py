@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 
 from restock.core.clock import SystemClock
 from restock.core.failpoint import KILLED
+from restock.core.reply import Stored
 from restock.edge.files.history_lines import Tally, import_history, import_orders
 from restock.edge.files.report import ImportReport
 from restock.edge.files.retail import COLUMNS, import_online_retail
 from restock.edge.files.settings import BATCH, ImportSettings, Progress
 from restock.orders.history import retail_line
-from restock.orders.port import AddHistoryRequest, FinishImportRequest, Orders, Stored
+from restock.orders.port import AddHistoryRequest, FinishImportRequest, Orders
 
 HEADER = ",".join(COLUMNS) + ",Country\n"
 

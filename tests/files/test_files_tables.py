@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 from restock.core.clock import SystemClock
 from restock.core.errors import InvalidInput
+from restock.core.reply import Stored
 from restock.edge.files.exports import KINDS, export
 from restock.edge.files.report import ImportReport
 from restock.edge.files.settings import ImportSettings
 from restock.edge.files.tables import import_demand, import_products, import_stock, import_suppliers, import_units
-from restock.inventory.port import Inventory, PutStockRequest, Stored
+from restock.inventory.port import Inventory, PutStockRequest
 from restock.orders.model import NewOrder, OrderItem
 from restock.orders.port import PlaceRequest
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from restock.core.clock import Clock, timestamp
+from restock.core.defaults import DEFAULT_WAREHOUSE
 from restock.core.event import Event
 from restock.core.quantity import decimal, to_scaled
 from restock.engine.database import Transaction
 from restock.inventory import store
-from restock.inventory.model import DEFAULT_WAREHOUSE, Stock
+from restock.inventory.model import Stock
 from restock.inventory.service import InventoryService
 
 

@@ -10,12 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from restock.core.defaults import DEFAULT_UNIT, DEFAULT_WAREHOUSE
 from restock.core.errors import InvalidInput
 from restock.core.quantity import ONE, decimal, not_negative, plain
 from restock.core.text import name
-
-DEFAULT_WAREHOUSE = "WH-001"
-DEFAULT_UNIT = "PIECE"
 
 LOW_STOCK = 10 * ONE
 """Below this many available, a stock event is labelled LowStock, as published. It labels; it triggers nothing."""

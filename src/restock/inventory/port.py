@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from restock.core.defaults import DEFAULT_WAREHOUSE
 from restock.core.frame import Frame
 from restock.core.operation import Operation, Permission
-from restock.inventory.model import DEFAULT_WAREHOUSE, Item, StockCount
+from restock.core.reply import Stored
+from restock.inventory.model import Item, StockCount
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,6 @@ class PutItemsRequest:
     """Products to store; those with the same id are replaced."""
 
     items: list[Item]
-
-
-@dataclass(frozen=True)
-class Stored:
-    """How many rows differ from what was there."""
-
-    changed: int
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from restock.core.event import Event
 from restock.core.frame import batches
 from restock.core.ids import Ids
 from restock.core.quantity import from_scaled, to_scaled
+from restock.core.reply import Stored
 from restock.engine.database import Database, Transaction
 from restock.inventory import store
 from restock.inventory.model import Item, Stock, StockCount, checked_count, checked_item
@@ -20,7 +21,6 @@ from restock.inventory.port import (
     PositionsRequest,
     PutItemsRequest,
     PutStockRequest,
-    Stored,
 )
 
 TOPIC = "inventory-updates"

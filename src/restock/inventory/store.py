@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Index, MetaData, Table, and_, bindparam, func, select
 
+from restock.core.defaults import DEFAULT_UNIT
 from restock.core.quantity import from_scaled, to_scaled
 from restock.engine.database import Database, Statement, Transaction
 from restock.engine.database.columns import count, label, moment, scaled, sequence
@@ -16,7 +17,7 @@ from restock.engine.database.statement import Upsert
 from restock.engine.stream.inbox import Inbox
 from restock.engine.stream.outbox import Outbox
 from restock.engine.stream.tables import inbox_table, outbox_table
-from restock.inventory.model import DEFAULT_UNIT, Item, Stock
+from restock.inventory.model import Item, Stock
 from restock.inventory.port import BackorderFrame, CatalogueFrame, PositionFrame
 
 SCHEMA = Schema("inventory", Path(__file__).parent / "migrations")

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from restock.core.frame import Frame
 from restock.core.operation import Operation, Permission
+from restock.core.reply import Stored
 from restock.orders.model import Demand, NewOrder, OrderItem
 
 DEFAULT_WINDOW_DAYS = 90
@@ -115,13 +116,6 @@ class PutDemandRequest:
     """Demand that somebody states; that of the same product is replaced."""
 
     demand: list[Demand]
-
-
-@dataclass(frozen=True)
-class Stored:
-    """How many rows differ from what was there."""
-
-    changed: int
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from restock.core.clock import Clock, timestamp
 from restock.core.errors import InvalidInput, Unavailable
 from restock.core.frame import batches
 from restock.core.ids import Ids
+from restock.core.reply import Stored
 from restock.engine.database import Database, KeyTaken, Transaction, Unit
 from restock.orders import demand_store, history_store, store
 from restock.orders.history import computed, window
@@ -33,7 +34,6 @@ from restock.orders.port import (
     PutDemandRequest,
     Recomputed,
     RecomputeDemandRequest,
-    Stored,
 )
 from restock.orders.tables import REVISION
 

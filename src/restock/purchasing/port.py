@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from restock.core.defaults import DEFAULT_WAREHOUSE
 from restock.core.errors import RestockError
 from restock.core.frame import Frame
 from restock.core.operation import Operation, Permission
 from restock.purchasing.model import OrderEvent, PurchaseOrder
-
-DEFAULT_WAREHOUSE = "WH-001"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from restock.core.errors import RestockError
+from restock.core.errors import RestockError, StorageFull, Unavailable
 from restock.core.event import Event
 from restock.engine.database import Transaction
 from restock.replenishment.model import Need
@@ -30,19 +30,23 @@ class ReplenishmentConsumer:
 
     async def wake(self, events: Sequence[Event]) -> None:
         """Run the flow for each product among the events whose position is below its reorder point."""
-        latest = {str(event.data["sku"]): event for event in events if event.type in WAKES}
+        latest = {
+            (str(event.data["sku"]), str(event.data["warehouse_id"])): event for event in events if event.type in WAKES
+        }
         if not latest:
             return
-        items = [{"product_id": sku, "warehouse_id": str(event.data["warehouse_id"])} for sku, event in latest.items()]
+        items = [{"product_id": sku, "warehouse_id": warehouse} for sku, warehouse in latest]
         needs = await self._service.operations.needs(items)
-        for item, one in zip(items, needs, strict=True):
+        for event, one in zip(latest.values(), needs, strict=True):
             if isinstance(one, Need) and one.position < one.reorder_point:
-                await self._run(latest[item["product_id"]], one)
+                await self._run(event, one)
 
     async def _run(self, event: Event, one: Need) -> None:
         reply: FlowReply | RestockError
         try:
             reply = await self._service.flow(FlowRequest(one.product_id, one.warehouse_id, causation_id=event.event_id))
+        except (Unavailable, StorageFull):
+            raise  # it passes: the event comes again, so that its need is not forgotten
         except RestockError as error:
             reply = error
         if self.keep_replies:

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
+from restock.core.defaults import DEFAULT_WAREHOUSE
 from restock.core.errors import RestockError
 from restock.core.operation import Operation, Permission
 from restock.purchasing.model import PurchaseOrder
-
-DEFAULT_WAREHOUSE = "WH-001"
 
 
 @dataclass(frozen=True)

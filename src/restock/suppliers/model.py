@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from restock.core.defaults import DEFAULT_CURRENCY
 from restock.core.errors import InvalidInput
 from restock.core.quantity import decimal, not_negative
 from restock.core.text import name, optional_name
 
-DEFAULT_CURRENCY = "USD"
 MAX_LEAD_TIME_DAYS = 3650
 """Ten years: a longer lead time is a typing error."""
 

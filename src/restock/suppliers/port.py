@@ -9,6 +9,7 @@ from typing import Protocol
 
 from restock.core.frame import Frame
 from restock.core.operation import Operation, Permission
+from restock.core.reply import Stored
 from restock.suppliers.model import Terms
 
 
@@ -40,13 +41,6 @@ class PutTermsRequest:
     """Terms to store; those of the same product and supplier are replaced."""
 
     terms: list[Terms]
-
-
-@dataclass(frozen=True)
-class Stored:
-    """How many rows differ from what was there."""
-
-    changed: int
 
 
 class Suppliers(Protocol):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from restock.core.clock import Clock, timestamp
 from restock.core.frame import batches
+from restock.core.reply import Stored
 from restock.engine.database import Database, Transaction
 from restock.suppliers import store
 from restock.suppliers.model import Terms, checked
-from restock.suppliers.port import PutTermsRequest, Stored, TermsFrame, TermsRequest
+from restock.suppliers.port import PutTermsRequest, TermsFrame, TermsRequest
 
 
 class SuppliersService:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from restock.core.frame import Frame
 from restock.core.operation import Operation, Permission
+from restock.core.reply import Stored
 from restock.units.model import Conversion
 
 
@@ -34,13 +35,6 @@ class PutConversionsRequest:
     """Conversions to store; those of the same product and units are replaced."""
 
     conversions: list[Conversion]
-
-
-@dataclass(frozen=True)
-class Stored:
-    """How many rows differ from what was there."""
-
-    changed: int
 
 
 class Units(Protocol):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from restock.core.clock import Clock, timestamp
 from restock.core.frame import batches
+from restock.core.reply import Stored
 from restock.engine.database import Database, Transaction
 from restock.units import store
 from restock.units.model import Conversion, checked
-from restock.units.port import ConversionFrame, ConversionsRequest, PutConversionsRequest, Stored
+from restock.units.port import ConversionFrame, ConversionsRequest, PutConversionsRequest
 
 
 class UnitsService:

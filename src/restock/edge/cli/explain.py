@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import cast
 
 import click
 
+from restock.core.defaults import DEFAULT_WAREHOUSE
 from restock.core.errors import RestockError
-from restock.decisions.port import DecideRequest, Decision, DecisionRequest, Explanation, FiredRule, SilentRule
+from restock.decisions.port import (
+    DecideRequest,
+    Decision,
+    DecisionRequest,
+    Explanation,
+    FiredRule,
+    SilentRule,
+    StoredDecision,
+)
 from restock.edge.cli.output import Column, echo_json, moment, money, pairs, quantity, table
 from restock.edge.cli.replenish import order_table
 from restock.edge.cli.session import as_json, work
@@ -20,7 +29,6 @@ from restock.edge.running import Running
 from restock.engine.graph import Flow
 from restock.engine.graph.model import RulebookCall
 from restock.engine.graph.reference import builder
-from restock.inventory.model import DEFAULT_WAREHOUSE
 from restock.purchasing.model import OPEN, OrderEvent, PurchaseOrder
 from restock.purchasing.port import OrderRequest, OrdersRequest
 from restock.replenishment.model import Need, judged
@@ -38,11 +46,15 @@ LINES_SHOWN = 50
 
 @dataclass(frozen=True)
 class WhyOrder:
-    """Everything behind an order: what it is, what happened to it, which decision and run made it."""
+    """Everything behind an order: what it is, what happened to it, which decision and run made it.
+
+    `line_decisions` are those of the lines when they were decided apart, as a plan does: at most `LINES_SHOWN`.
+    """
 
     order: PurchaseOrder
     history: list[OrderEvent]
     decision: Explanation | None
+    line_decisions: list[StoredDecision]
     run: RunSummary | None
 
 
@@ -110,7 +122,9 @@ async def _order(app: Running, po_id: str) -> WhyOrder:
     history = await app.purchasing.history(OrderRequest(po_id))
     decision = await app.decisions.explain(DecisionRequest(order.decision_id)) if order.decision_id else None
     run = (await app.replenishment.run(RunRequest(order.run_id))).run if order.run_id else None
-    return WhyOrder(order, history, decision, run)
+    apart = [line for line in order.lines if line.decision_id not in ("", order.decision_id)][:LINES_SHOWN]
+    decided = [await app.decisions.decision(DecisionRequest(line.decision_id)) for line in apart]
+    return WhyOrder(order, history, decision, decided, run)
 
 
 async def _product(shell: Shell, app: Running, product: str, warehouse: str) -> WhyProduct:
@@ -165,16 +179,37 @@ def _show_order(why: WhyOrder) -> None:
     click.echo("\nWhat happened")
     events = [(moment(one.at), _words(one.type), one.actor, one.reason) for one in why.history]
     click.echo(table([Column("when"), Column("what"), Column("who"), Column("why", cut=True)], events, "  "))
+    if len(why.line_decisions) == 1:
+        one = why.line_decisions[0]
+        click.echo(f"\nThe line, decided by the plan, {moment(one.at)}\n{waterfall(one.facts, one.outputs)}")
+    elif why.line_decisions:
+        click.echo(f"\nThe arithmetic of the lines\n{_line_arithmetic(why.line_decisions)}")
     if why.decision is not None:
         _show_decision(why.decision)
     if why.run is not None:
         run = why.run
         click.echo(f"\nMade by run {run.run_id} of flow {run.flow}, {moment(run.at)}.")
         click.echo(f"restock flows draw {run.run_id} shows what each node did.")
-    elif len(order.lines) > 1 or why.run is None:
-        click.echo("\nMade from proposals of a plan; restock decisions explain --decision-id explains each line:")
-        for line in order.lines[:LINES_SHOWN]:
-            click.echo(f"  {line.product_id}  {line.decision_id}")
+    elif why.line_decisions:
+        first = order.lines[0].decision_id
+        click.echo(
+            f"\nMade from proposals of a plan. The rules of a line: restock decisions explain --decision-id {first}"
+        )
+
+
+def _line_arithmetic(decisions: Sequence[StoredDecision]) -> str:
+    """Lay out in a row per line: demand x lead time + safety - position = shortage, to minimum and multiple, x price."""
+    titles = (
+        "demand a day", "× days", "+ safety", "= required", "− available", "− on order", "= shortage", "order", "× price",
+        "= total",
+    )  # fmt: skip
+    names = (
+        "avg_daily_demand", "lead_time_days", "safety_stock", "required_qty", "available_qty", "on_order_qty",
+        "shortage", "order_qty", "unit_price", "total_amount",
+    )  # fmt: skip
+    columns = [Column("product"), *(Column(title, number=True) for title in titles)]
+    rows = [(one.subject, *(one.outputs.get(name, one.facts.get(name, "")) for name in names)) for one in decisions]
+    return table(columns, rows, "  ")
 
 
 def _show_proposal(why: WhyProposal) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from restock.core.defaults import DEFAULT_WAREHOUSE
 from restock.core.errors import InvalidInput, NotFound, RestockError
 from restock.edge.cli.output import Column, Progress, echo_json, note, table
 from restock.edge.cli.session import as_json, work
@@ -27,7 +28,6 @@ from restock.engine.graph import (
     trace_svg,
     trace_text,
 )
-from restock.inventory.model import DEFAULT_WAREHOUSE
 from restock.replenishment.port import RunsRequest
 
 FORMATS = ("text", "mermaid", "svg")

@@ -1,0 +1,7 @@
+"""What is meant when nothing is said: the words of the product, in one place."""
+
+from __future__ import annotations
+
+DEFAULT_WAREHOUSE = "WH-001"
+DEFAULT_UNIT = "PIECE"
+DEFAULT_CURRENCY = "USD"
