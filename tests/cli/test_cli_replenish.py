@@ -72,6 +72,8 @@ def test_a_plan_becomes_orders_once(company: Restock, answer: Answer) -> None:
     assert [(one["supplier_id"], len(one["lines"])) for one in orders] == [
         ("SUP-001", 1), ("SUP-002", 1), ("SUP-003", 1),
     ]  # fmt: skip
+    for part in ("15.5 a day × 7 days", "88.5", "sum of the lines", "AutoApproveOrders"):
+        assert part in company("explain", orders[0]["po_id"]).stdout
     assert answer("purchase") == []
     assert "nothing to order" in company("purchase").stdout
     assert [one["product_id"] for one in answer("plan")] == []

@@ -72,6 +72,35 @@ def test_a_home_that_cannot_be_used_is_named(name: str, tmp_path: Path) -> None:
     assert "defect" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["serve", "nventory"], 4, "inventory"),
+        (["serve", "--port", "99999"], 2, "65535"),
+        (["serve", "--host", "0.0.0.0"], 2, "loopback"),
+        (["explain", "PO-2026-999999"], 4, "PO-2026-999999"),
+        (["explain", "PROP-1"], 4, "PROP-1"),
+        (["flows", "draw", "019cae39-f1d8-7004-99c3-565a13ba49fd"], 4, "019cae39"),
+        (["purchasing", "approve", "--po-id", "PO-1"], 4, "PO-1"),
+        (["purchasing", "orders", "--limit", "many"], 2, "limit"),
+        (["rules", "show", "purchasin"], 4, "purchasing"),
+        (["setup", "nothing"], 2, "nothing"),
+    ],
+)
+def test_wrong_names_are_named_with_what_to_do(restock: Restock, arguments: list[str], status: int, words: str) -> None:
+    result = restock(*arguments)
+    assert result.exit_code == status, result.output
+    assert words in result.stderr
+    assert "defect" not in result.stderr
+
+
+def test_the_demo_does_not_replace_what_is_no_demo(restock: Restock, home: Path) -> None:
+    (home / "demo").mkdir(parents=True)
+    (home / "demo" / "mine.txt").write_text("keep me")
+    assert restock("demo").exit_code == 5
+    assert (home / "demo" / "mine.txt").exists()
+
+
 def test_a_wrong_setting_is_named() -> None:
     refused(program("plan", env=os.environ | {"RESTOCK_PORT": "many"}), 2, "RESTOCK_PORT", "many")
     assert program("--help", env=os.environ | {"RESTOCK_PORT": "many"}).returncode == 0

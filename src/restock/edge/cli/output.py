@@ -114,11 +114,11 @@ def _line(columns: Sequence[Column], widths: Sequence[int], cells: Sequence[str]
 class Progress:
     """A line on a terminal that says how far work is, how fast, and how long it takes; silent elsewhere."""
 
-    def __init__(self, what: str, unit: str) -> None:
+    def __init__(self, what: str, unit: str, *, quiet: float = QUIET_SECONDS) -> None:
         self._what = what
         self._unit = unit
         self._start = time.monotonic()
-        self._drawn = self._start + QUIET_SECONDS - REDRAW_SECONDS
+        self._drawn = self._start + quiet - REDRAW_SECONDS
         self._shown = False
         self.visible = sys.stderr.isatty()
         """Whether anybody sees it."""

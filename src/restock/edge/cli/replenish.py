@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import click
 
+from restock.core.defaults import DEFAULT_WAREHOUSE
 from restock.core.errors import RestockError
 from restock.edge.cli.output import Column, Progress, echo_json, money, note, quantity, table
 from restock.edge.cli.root import PARTLY
@@ -47,7 +48,7 @@ A need that an open purchase order covers gives no second order: the outcome is
 covered and the exit status 0."""
 )
 @click.argument("products", nargs=-1, required=True, metavar="PRODUCT…")
-@click.option("--warehouse", default="WH-001", show_default=True, help="The warehouse to replenish.")
+@click.option("--warehouse", default=DEFAULT_WAREHOUSE, show_default=True, help="The warehouse to replenish.")
 @as_json
 @click.pass_context
 def flow(ctx: click.Context, products: Sequence[str], warehouse: str, as_json: bool) -> None:
@@ -97,7 +98,7 @@ Examples:
 A proposal is no order and no supply: the next plan replaces it. `restock
 purchase` turns proposals into orders."""
 )
-@click.option("--warehouse", default="WH-001", show_default=True, help="The warehouse to plan.")
+@click.option("--warehouse", default=DEFAULT_WAREHOUSE, show_default=True, help="The warehouse to plan.")
 @click.option("--all", "every", is_flag=True, help="Show every proposal, not only the largest.")
 @click.option("--skipped", "all_skipped", is_flag=True, help="Show every product that was skipped, with the reason.")
 @as_json
@@ -116,7 +117,7 @@ def plan(shell: Shell, warehouse: str, every: bool, all_skipped: bool, as_json: 
     show_plan(made, proposals, skips, len(proposals) if every else TOP, len(skips) if all_skipped else EXAMPLES)
 
 
-async def planned(app: Running, warehouse: str = "WH-001") -> Plan:
+async def planned(app: Running, warehouse: str = DEFAULT_WAREHOUSE) -> Plan:
     """Make a plan, telling the progress."""
     progress = Progress("Planning", "products")
     size = await _catalogue_size(app) if progress.visible else 0

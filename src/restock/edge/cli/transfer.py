@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import click
 
 from restock.core.errors import NotFound
-from restock.edge.cli.output import Column, Progress, echo_json, money, note, table
+from restock.edge.cli.output import QUIET_SECONDS, REDRAW_SECONDS, Column, Progress, echo_json, money, note, table
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.session import as_json, settled, work
 from restock.edge.cli.shell import Shell
@@ -226,6 +227,7 @@ class Watch:
     """Shows the progress of files, one after the other."""
 
     def __init__(self) -> None:
+        self._begun = time.monotonic()
         self._file = ""
         self._progress = Progress("", "lines")
 
@@ -239,7 +241,8 @@ class Watch:
         """Show how far a file is."""
         if told.file != self._file:
             self._progress.close()
-            self._file, self._progress = told.file, Progress(told.file, "lines")
+            quiet = max(REDRAW_SECONDS, QUIET_SECONDS - (time.monotonic() - self._begun))
+            self._file, self._progress = told.file, Progress(told.file, "lines", quiet=quiet)
         self._progress.tell(told.lines, told.done / told.size if told.size else None)
 
 
