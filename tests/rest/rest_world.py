@@ -1,0 +1,153 @@
+"""What the tests of REST share: the three products of the manual, a caller, a server in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal as D
+from functools import lru_cache
+from pathlib import Path
+
+import httpx
+
+from restock.app import App, opened
+from restock.edge.rest.application import Application
+from restock.inventory.model import Item, StockCount
+from restock.inventory.port import PutItemsRequest, PutStockRequest
+from restock.orders.model import Demand
+from restock.orders.port import PutDemandRequest
+from restock.settings import Settings
+from restock.suppliers.model import Terms
+from restock.suppliers.port import PutTermsRequest
+from restock.units.model import Conversion
+from restock.units.port import PutConversionsRequest
+
+
+@dataclass
+class Rest:
+    """A running app, its REST, and a caller."""
+
+    app: App
+    application: Application
+    client: httpx.AsyncClient
+
+
+def client_of(application: Application) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type]
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+
+
+async def seeded(app: App, more: int = 0) -> None:
+    """Store the three products, one with an inactive supplier, one without price, one without demand, and `more`."""
+    stock = [
+        StockCount("PROD-001", D(25), D(5)),
+        StockCount("PROD-002", D(10), D(5)),
+        StockCount("PROD-003", D(10), D(3)),
+        StockCount("INACTIVE", D(1)),
+        StockCount("FREE", D(1)),
+        StockCount("NO-DEMAND", D(1)),
+        StockCount("NO-SUPPLIER", D(1)),
+        *(StockCount(f"MORE-{n:05}", D(0)) for n in range(more)),
+    ]
+    await app.inventory.put_items(PutItemsRequest([Item("PROD-003", stock_unit="CASE")]))
+    await app.inventory.put_stock(PutStockRequest(stock))
+    await app.settle()  # before there is demand, so that falling stock wakes nobody
+    await app.suppliers.put_terms(
+        PutTermsRequest(
+            [
+                Terms("PROD-001", "SUP-001", D("15.99"), 7, moq=D(20), order_multiple=D(20)),
+                Terms("PROD-002", "SUP-002", D("15.50"), 5, moq=D(100)),
+                Terms("PROD-003", "SUP-003", D("25.00"), 5, moq=D(10), order_multiple=D(10), purchase_unit="CASE"),
+                Terms("INACTIVE", "SUP-004", D(1), 5, is_active=False),
+                Terms("FREE", "SUP-005", D(0), 5),
+                Terms("NO-DEMAND", "SUP-005", D(1), 5),
+                *(Terms(f"MORE-{n:05}", "SUP-006", D("1.5"), 5) for n in range(more)),
+            ]
+        )
+    )
+    await app.units.put_conversions(
+        PutConversionsRequest(
+            [
+                Conversion("PROD-001", "CASE", "PIECE", D(12)),
+                Conversion("PROD-002", "CASE", "PIECE", D(24)),
+                Conversion("PROD-003", "PALLET", "CASE", D(48)),
+            ]
+        )
+    )
+    await app.orders.put_demand(
+        PutDemandRequest(
+            [
+                Demand("PROD-001", D("15.5"), "increasing"),
+                Demand("PROD-002", D(50)),
+                Demand("PROD-003", D(22), "increasing"),
+                *(Demand(name, D(5)) for name in ("INACTIVE", "FREE", "NO-SUPPLIER")),
+                *(Demand(f"MORE-{n:05}", D(5)) for n in range(more)),
+            ]
+        )
+    )
+
+
+@lru_cache
+def migrated_home() -> Path:
+    """A home with empty, current stores; migrating one takes longer than most tests."""
+    folder = Path(tempfile.mkdtemp(prefix="restock-rest-"))
+    atexit.register(shutil.rmtree, folder, True)
+
+    async def once() -> None:
+        async with opened(Settings(home=folder, dispatch_process=False)):
+            pass
+
+    loop = asyncio.new_event_loop()
+    try:
+        import threading
+
+        worker = threading.Thread(target=loop.run_until_complete, args=(once(),))
+        worker.start()
+        worker.join()
+    finally:
+        loop.close()
+    return folder
+
+
+def copied_home(target: Path) -> Path:
+    return Path(shutil.copytree(migrated_home(), target, dirs_exist_ok=True))
+
+
+def stocked(home: Path, more: int = 0) -> None:
+    """Store the products without a server."""
+
+    async def store() -> None:
+        async with opened(Settings(home=home, dispatch_process=False)) as app:
+            await seeded(app, more)
+
+    asyncio.run(store())
+
+
+@contextmanager
+def server(home: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a server; give the process and its address. It is killed at the end if it still runs."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "restock", "serve", "--port", "0"],
+        env={**os.environ, "RESTOCK_HOME": str(home), "RESTOCK_DISPATCH_PROCESS": "false", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None and process.stderr is not None
+        told = process.stdout.readline()
+        found = re.search(r"http://[\d.:]+", told)
+        assert found, told + process.stderr.read()
+        yield process, found[0]
+    finally:
+        process.kill()
+        process.communicate()
