@@ -104,6 +104,13 @@ def test_completion_prints_a_script(shell: str) -> None:
     assert "_RESTOCK_COMPLETE" in done.stdout
 
 
+def test_the_version_and_the_help_need_no_command() -> None:
+    for words in (["--version"], ["--help"], ["-h"], ["flow", "-h"]):
+        done = subprocess.run([sys.executable, "-m", "restock", *words], check=False, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout
+
+
 def test_the_nearest_command_is_named() -> None:
     done = subprocess.run([sys.executable, "-m", "restock", "flwo"], check=False, capture_output=True, text=True)
     assert done.returncode == 2

@@ -214,6 +214,15 @@ def test_commands_work_beside_a_running_server(company: Restock, answer: Answer,
         assert server.wait(20) == 0
 
 
+def test_many_commands_at_once_order_one_need_once(company: Restock, answer: Answer, home: Path) -> None:
+    command = [sys.executable, "-m", "restock", "flow", "PROD-001", "PROD-002", "--json"]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(6)]
+    replies = [reply for each in running for reply in json.loads(each.communicate(timeout=50)[0])]
+    assert [each.returncode for each in running] == [0] * 6
+    assert sorted(reply["outcome"] for reply in replies) == ["covered"] * 10 + ["ordered"] * 2
+    assert len(answer("purchasing", "orders")) == len(list((home / "outbox").glob("*.json"))) == 2
+
+
 def test_the_company_is_set_up_beside_a_running_server_without_waking_it(answer: Answer, home: Path) -> None:
     with serving(home):
         answer("setup", "demo")

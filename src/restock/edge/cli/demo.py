@@ -60,7 +60,7 @@ def demo(shell: Shell, seed: int, retail: Path | None, timings: bool) -> None:
         async with stage.opened(clock, Ids.seeded(clock, seed)) as app, stage.background(app):
             day = Day(app, clock, seed, click.echo)
             await day.play()
-            await _evening(app, day, timings)
+            await _evening(app, day, stage.home, timings)
 
     asyncio.run(session())
     home = stage.home
@@ -87,7 +87,7 @@ def _fresh(shell: Shell, name: str) -> Shell:
     return stage
 
 
-async def _evening(app: Running, day: Day, timings: bool) -> None:
+async def _evening(app: Running, day: Day, home: Path, timings: bool) -> None:
     counts = day.counts
     click.echo("\nThe day in figures")
     click.echo(f"  {counts.orders} customer orders, {counts.items} lines, {money(counts.sold)} USD sold")
@@ -100,8 +100,8 @@ async def _evening(app: Running, day: Day, timings: bool) -> None:
     click.echo("\nOpen purchase orders\n" + order_table(orders))
     for one in waiting:
         click.echo(
-            f"\nWaiting for approval: restock --home … purchasing approve --po-id {one.po_id} --actor alice"
-            f"  ({money(one.total_amount)} {one.currency})"
+            f"\nWaiting for approval, {money(one.total_amount)} {one.currency}:"
+            f"\n  restock --home {home} purchasing approve --po-id {one.po_id} --actor alice"
         )
     frame = await app.inventory.backorders(BackordersRequest(limit=1000))
     if len(frame):

@@ -179,6 +179,12 @@ def _defect(error: Exception, ctx: click.Context) -> int:
     return PARTLY
 
 
+def _version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"restock {ctx.obj.version}")
+        ctx.exit()
+
+
 @click.command(
     cls=Root,
     epilog=EPILOG,
@@ -188,13 +194,12 @@ def _defect(error: Exception, ctx: click.Context) -> int:
 @click.option(
     "--home", type=click.Path(path_type=Path, file_okay=True), help="The folder of all state, instead of RESTOCK_HOME."
 )
-@click.option("--version", is_flag=True, is_eager=True, help="Show the version and end.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and end."
+)
 @click.pass_context
-def root(ctx: click.Context, home: Path | None, version: bool) -> None:
+def root(ctx: click.Context, home: Path | None) -> None:
     """Turn customer orders into the right purchase orders, and say why."""
-    shell: Shell = ctx.obj
-    if version:
-        click.echo(f"restock {shell.version}")
-        ctx.exit()
     if home is not None:
+        shell: Shell = ctx.obj
         ctx.obj = shell.at(home)
