@@ -99,7 +99,7 @@ def facts(draw: st.DrawFn) -> Facts:
         draw(st.one_of(st.just(D(0)), decimals("0", "99", 6))),
         draw(st.one_of(st.just(D(0)), decimals("0", "400", 0), decimals("0", "40", 2))),
         draw(st.one_of(st.just(D(1)), decimals("1", "60", 0), decimals("0.01", "9", 2))),
-        draw(st.one_of(st.just(D(1)), decimals("1", "48", 0), decimals("0.0001", "12", 4))),
+        draw(st.one_of(st.just(D(1)), decimals("1", "48", 0), decimals("0.005", "12", 4))),
         draw(st.one_of(decimals("0.01", "40", 2), decimals("0.0001", "999", 4), decimals("1", "9999", 0))),
         draw(st.sampled_from([True, True, True, False])),
     )

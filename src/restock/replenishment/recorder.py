@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import and_, bindparam, func, select
 
 from restock.core.clock import moment
-from restock.core.errors import NotFound
+from restock.core.errors import NotFound, RestockError
 from restock.engine.database import Database, Statement, Transaction
 from restock.engine.graph import Executor, Flow, RunResult
 from restock.engine.graph.run import CohortRecord, Outcome
@@ -69,13 +69,18 @@ class Recorder:
             self.dropped += 1
             return
         self._runs.append(row)
-        if self._task is None:
-            self._task = asyncio.create_task(self._store(), name="trace recorder")
+        self._begin()
 
     async def drain(self) -> None:
-        """Wait until everything taken is stored."""
+        """Wait until everything taken is stored, or until the store refuses it: then it waits for the next run."""
+        if self._runs:
+            self._begin()
         while self._task is not None:
             await asyncio.shield(self._task)
+
+    def _begin(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._store(), name="trace recorder")
 
     async def _store(self) -> None:
         try:
@@ -87,7 +92,11 @@ class Recorder:
                     await tx.write_many(_ADD_COHORT, cohorts)
                     await tx.write_many(_ADD_RUN, rows)
 
-                await self._database.write("trace", unit)
+                try:
+                    await self._database.write("trace", unit)
+                except RestockError:  # a full disk: a trace is no reason to fail anybody
+                    self._cohorts, self._runs = cohorts + self._cohorts, rows + self._runs
+                    return
         finally:
             self._task = None
 
