@@ -264,7 +264,9 @@ async def order(reader: Database | Transaction, po_id: str) -> PurchaseOrder:
     """Give one order. Raises NotFound."""
     rows = await reader.read(_ORDER, {"po_id": po_id})
     if not rows:
-        raise NotFound(f"There is no purchase order {po_id}.", field="po_id", remedy="List them with `restock orders`.")
+        raise NotFound(
+            f"There is no purchase order {po_id}.", field="po_id", remedy="List them with `restock purchasing orders`."
+        )
     return orders_of(rows, await reader.read(_ORDER_LINES, {"orders": [po_id]}))[0]
 
 

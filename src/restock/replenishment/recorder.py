@@ -146,7 +146,9 @@ async def run(
     """Give a run with its trace, and the run itself for drawing when its flow is still known. Raises NotFound."""
     rows = await database.read(_RUN, {"run_id": run_id})
     if not rows:
-        raise NotFound(f"There is no run {run_id}.", field="run_id", remedy="List them with `restock operations`.")
+        raise NotFound(
+            f"There is no run {run_id}.", field="run_id", remedy="List them with `restock replenishment runs`."
+        )
     *head, context, notes, timings, at, size = rows[0]
     summary = RunSummary(*head)
     flow = flows.get(summary.flow)

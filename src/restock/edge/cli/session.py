@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from restock.edge.cli.output import REDRAW_SECONDS, Progress
+from restock.core.errors import RestockError
+from restock.edge.cli.output import REDRAW_SECONDS, Progress, note
 from restock.edge.cli.shell import Shell
 from restock.edge.running import Running
 
@@ -24,13 +25,19 @@ as_json: AsJson = click.option("--json", "as_json", is_flag=True, help="Print JS
 
 
 def work(shell: Shell, task: Callable[[Running], Awaitable[T]], *, settle: bool = False) -> T:
-    """Run a task on the program. With `settle` its events are carried to their last effect before it returns."""
+    """Run a task on the program. With `settle` its events are carried to their last effect before it returns.
+
+    What the task did is durable by then: if carrying on fails, the result is given all the same, with a note of what waits.
+    """
 
     async def session() -> T:
         async with shell.opened() as app:
             result = await task(app)
             if settle:
-                await carry_on(shell, app)
+                try:
+                    await carry_on(shell, app)
+                except RestockError as error:
+                    note(f"Done, but what follows from it waits: {error}")
             return result
 
     return asyncio.run(session())

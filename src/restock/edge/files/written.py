@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from restock.core.errors import InvalidInput
+from restock.core.errors import InvalidInput, RestockError, StorageFull
 from restock.core.quantity import SCALE, plain
 from restock.edge.files.cells import safe
 
@@ -80,6 +81,8 @@ async def _parquet(path: Path, fields: Sequence[str], pages: Rows) -> int:
         rows = polars.scan_csv(text, infer_schema=False).fill_null("")
         rows.select([_typed(field, kinds.get(field, str)) for field in fields]).sink_parquet(partial)
         partial.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
     finally:
         text.unlink(missing_ok=True)
         partial.unlink(missing_ok=True)
@@ -107,9 +110,16 @@ def _whole(path: Path) -> Iterator[IO[str]]:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}.", field=path.name) from error
+        raise unwritable(path, error) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def unwritable(path: Path, error: OSError) -> RestockError:
+    """Say why a file cannot be written: a full disk is not the caller's mistake."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return StorageFull(f"{path} cannot be written: {error.strerror}.", remedy="Free disk space and try again.")
+    return InvalidInput(f"{path} cannot be written: {error.strerror}.", field=path.name)
 
 
 def _partial(path: Path) -> Path:
