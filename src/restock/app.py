@@ -106,7 +106,9 @@ class App:
             "inventory": inventory_store.OUTBOX,
             "po": purchasing_tables.OUTBOX,
         }
-        waiting = {f"publish {name}": (await box.backlog(self.databases[name])).events for name, box in outboxes.items()}
+        waiting = {
+            f"publish {name}": (await box.backlog(self.databases[name])).events for name, box in outboxes.items()
+        }
         waiting |= {f"consume {one.group}": await one.lag() for one in self.subscribers}
         return waiting | {"dispatch": (await self.dispatcher.backlog()).orders}
 
