@@ -13,7 +13,7 @@ from restock.core.clock import SimulatedClock
 from restock.core.errors import Conflict, NotFound
 from restock.core.ids import Ids
 from restock.edge.cli.measure import measured, show_metrics
-from restock.edge.cli.output import Column, money, table
+from restock.edge.cli.output import Column, money, program, table
 from restock.edge.cli.replenish import order_table
 from restock.edge.cli.shell import Shell
 from restock.edge.demo.day import START, Day
@@ -66,11 +66,11 @@ def demo(shell: Shell, seed: int, retail: Path | None, timings: bool) -> None:
     home = stage.home
     click.echo(f"""
 What to do next
-  restock --home {home} explain WIDGET-1
-  restock --home {home} explain PO-2026-000001
-  restock --home {home} purchasing orders --state pending_approval
-  restock --home {home} plan
-  restock --home {home} serve
+  {program()} --home {home} explain WIDGET-1
+  {program()} --home {home} explain PO-2026-000001
+  {program()} --home {home} purchasing orders --state pending_approval
+  {program()} --home {home} plan
+  {program()} --home {home} serve
 The orders that were sent are in {home / "outbox"}.""")
     if timings:
         click.echo(f"{time.monotonic() - start:.1f} s on this machine.")
@@ -101,7 +101,7 @@ async def _evening(app: Running, day: Day, home: Path, timings: bool) -> None:
     for one in waiting:
         click.echo(
             f"\nWaiting for approval, {money(one.total_amount)} {one.currency}:"
-            f"\n  restock --home {home} purchasing approve --po-id {one.po_id} --actor alice"
+            f"\n  {program()} --home {home} purchasing approve --po-id {one.po_id} --actor alice"
         )
     frame = await app.inventory.backorders(BackordersRequest(limit=1000))
     if len(frame):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import NamedTuple
 
 import click
@@ -36,6 +38,14 @@ class Column(NamedTuple):
 def echo_json(value: object) -> None:
     """Print a value as one JSON document."""
     click.echo(encode(value, rows=True).decode())
+
+
+def program() -> str:
+    """Give the program as the user can call it again: by its name if a shell finds it, else by its place."""
+    called = Path(sys.argv[0])
+    if called.name != "restock" or shutil.which("restock"):
+        return "restock"
+    return os.path.relpath(called)
 
 
 def note(text: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from restock.edge.cli.measure import measured, show_metrics
-from restock.edge.cli.output import Progress
+from restock.edge.cli.output import Progress, program
 from restock.edge.cli.replenish import planned, proposals_of, purchased, show_plan, show_purchase, skips_of
 from restock.edge.cli.session import carry_on
 from restock.edge.cli.shell import Shell
@@ -29,10 +29,10 @@ def play(stage: Shell, folder: Path) -> None:
     asyncio.run(session())
     click.echo(f"""
 What to do next
-  restock --home {stage.home} plan --skipped
-  restock --home {stage.home} explain 85123A
-  restock --home {stage.home} purchasing orders --state pending_approval
-  restock --home {stage.home} serve
+  {program()} --home {stage.home} plan --skipped
+  {program()} --home {stage.home} explain 85123A
+  {program()} --home {stage.home} purchasing orders --state pending_approval
+  {program()} --home {stage.home} serve
 The orders that were sent are in {stage.home / "outbox"}.""")
 
 
