@@ -137,7 +137,7 @@ def failures() -> str:
     ]
     exits = re.search(r"Exit status: (.*?)\.\n", EPILOG, re.DOTALL)
     assert exits
-    listed = [part.strip().partition(" ") for part in " ".join(exits[1].split()).replace(", ", "\0").split("\0")]
+    listed = [part.partition(" ") for part in re.split(r", (?=\d)", " ".join(exits[1].split()))]
     return page(
         "Errors",
         "Every error says what happened, to which thing, and what to do. Under REST it is a problem document (RFC 9457) with"
@@ -317,7 +317,8 @@ def rulebooks() -> str:
     return page(
         "Rulebooks",
         "`purchasing` is what the flow uses. `published` is the published rulebook as it was published: it gives"
-        " fractions and serves as a case of conformance. A file of the same name in `rulebooks` of the home takes the place of either.",
+        " fractions and serves as a case of conformance."
+        " A file of the same name in `rulebooks` of the home takes the place of either.",
         *parts,
     )
 

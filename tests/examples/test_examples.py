@@ -1,0 +1,69 @@
+"""Each example runs as it stands, and its figures are right to the cent."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def printed(name: str, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py"), *words], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout
+
+
+def test_the_flow_in_memory_orders_the_three_products_once() -> None:
+    assert printed("in_memory_flow").splitlines() == [
+        "First",
+        "  PROD-001 orders 100 for 1,599.00 USD",
+        "  PROD-002 orders 245 for 3,797.50 USD",
+        "  PROD-003 orders 110 for 2,750.00 USD",
+        "Again",
+        "  PROD-001 is covered",
+        "  PROD-002 is covered",
+        "  PROD-003 is covered",
+    ]
+
+
+def test_the_flow_on_embedded_stores_orders_the_three_products_once(tmp_path: Path) -> None:
+    first = [
+        "First",
+        "  PROD-001 ordered: 100 for 1,599.00 USD, sent",
+        "  PROD-002 ordered: 245 for 3,797.50 USD, sent",
+        "  PROD-003 ordered: 110 for 2,750.00 USD, sent",
+    ]
+    covered = [f"  PROD-00{number} covered" for number in (1, 2, 3)]
+    assert printed("embedded_flow", str(tmp_path / "home")).splitlines() == [*first, "Again", *covered, "3 order files"]
+    again = printed("embedded_flow", str(tmp_path / "home")).splitlines()
+    assert again == ["First", *covered, "Again", *covered, "3 order files"]
+
+
+def test_the_monitored_flow_shows_trace_figures_and_metrics() -> None:
+    text = printed("monitored_flow")
+    assert "  runs: 3 ordered\n" in text
+    assert "  purchase orders: 3 over 8,798.22 USD with tax\n" in text  # 1726.92 + 4101.30 + 2970.00
+    assert "  waiting: 0; problems: 0\n" in text
+    assert 'restock_purchase_order_amount_total{currency="USD"} 8798.22\n' in text
+    assert 'restock_flows_total{outcome="ordered"} 3\n' in text
+    assert "restock_flow_runs_total 3\n" in text
+    assert "flowchart" in text and "must_order" in text
+    assert "✓" in text, "the trace marks what went well"
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_an_example_is_short_enough_to_be_read(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= 80
+
+
+def test_the_flow_in_memory_needs_the_engines_only() -> None:
+    text = (EXAMPLES / "in_memory_flow.py").read_text("utf-8")
+    imported = {line.split()[1] for line in text.splitlines() if line.startswith("from restock")}
+    assert imported == {"restock.core.clock", "restock.engine.graph", "restock.engine.rules"}
