@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal as D
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
@@ -49,14 +49,14 @@ def client_of(application: Application) -> httpx.AsyncClient:
 async def seeded(app: App, more: int = 0) -> None:
     """Store the three products, one with an inactive supplier, one without price, one without demand, and `more`."""
     stock = [
-        StockCount("PROD-001", D(25), D(5)),
-        StockCount("PROD-002", D(10), D(5)),
-        StockCount("PROD-003", D(10), D(3)),
-        StockCount("INACTIVE", D(1)),
-        StockCount("FREE", D(1)),
-        StockCount("NO-DEMAND", D(1)),
-        StockCount("NO-SUPPLIER", D(1)),
-        *(StockCount(f"MORE-{n:05}", D(0)) for n in range(more)),
+        StockCount("PROD-001", Decimal(25), Decimal(5)),
+        StockCount("PROD-002", Decimal(10), Decimal(5)),
+        StockCount("PROD-003", Decimal(10), Decimal(3)),
+        StockCount("INACTIVE", Decimal(1)),
+        StockCount("FREE", Decimal(1)),
+        StockCount("NO-DEMAND", Decimal(1)),
+        StockCount("NO-SUPPLIER", Decimal(1)),
+        *(StockCount(f"MORE-{n:05}", Decimal(0)) for n in range(more)),
     ]
     await app.inventory.put_items(PutItemsRequest([Item("PROD-003", stock_unit="CASE")]))
     await app.inventory.put_stock(PutStockRequest(stock))
@@ -64,33 +64,41 @@ async def seeded(app: App, more: int = 0) -> None:
     await app.suppliers.put_terms(
         PutTermsRequest(
             [
-                Terms("PROD-001", "SUP-001", D("15.99"), 7, moq=D(20), order_multiple=D(20)),
-                Terms("PROD-002", "SUP-002", D("15.50"), 5, moq=D(100)),
-                Terms("PROD-003", "SUP-003", D("25.00"), 5, moq=D(10), order_multiple=D(10), purchase_unit="CASE"),
-                Terms("INACTIVE", "SUP-004", D(1), 5, is_active=False),
-                Terms("FREE", "SUP-005", D(0), 5),
-                Terms("NO-DEMAND", "SUP-005", D(1), 5),
-                *(Terms(f"MORE-{n:05}", "SUP-006", D("1.5"), 5) for n in range(more)),
+                Terms("PROD-001", "SUP-001", Decimal("15.99"), 7, moq=Decimal(20), order_multiple=Decimal(20)),
+                Terms("PROD-002", "SUP-002", Decimal("15.50"), 5, moq=Decimal(100)),
+                Terms(
+                    "PROD-003",
+                    "SUP-003",
+                    Decimal("25.00"),
+                    5,
+                    moq=Decimal(10),
+                    order_multiple=Decimal(10),
+                    purchase_unit="CASE",
+                ),
+                Terms("INACTIVE", "SUP-004", Decimal(1), 5, is_active=False),
+                Terms("FREE", "SUP-005", Decimal(0), 5),
+                Terms("NO-DEMAND", "SUP-005", Decimal(1), 5),
+                *(Terms(f"MORE-{n:05}", "SUP-006", Decimal("1.5"), 5) for n in range(more)),
             ]
         )
     )
     await app.units.put_conversions(
         PutConversionsRequest(
             [
-                Conversion("PROD-001", "CASE", "PIECE", D(12)),
-                Conversion("PROD-002", "CASE", "PIECE", D(24)),
-                Conversion("PROD-003", "PALLET", "CASE", D(48)),
+                Conversion("PROD-001", "CASE", "PIECE", Decimal(12)),
+                Conversion("PROD-002", "CASE", "PIECE", Decimal(24)),
+                Conversion("PROD-003", "PALLET", "CASE", Decimal(48)),
             ]
         )
     )
     await app.orders.put_demand(
         PutDemandRequest(
             [
-                Demand("PROD-001", D("15.5"), "increasing"),
-                Demand("PROD-002", D(50)),
-                Demand("PROD-003", D(22), "increasing"),
-                *(Demand(name, D(5)) for name in ("INACTIVE", "FREE", "NO-SUPPLIER")),
-                *(Demand(f"MORE-{n:05}", D(5)) for n in range(more)),
+                Demand("PROD-001", Decimal("15.5"), "increasing"),
+                Demand("PROD-002", Decimal(50)),
+                Demand("PROD-003", Decimal(22), "increasing"),
+                *(Demand(name, Decimal(5)) for name in ("INACTIVE", "FREE", "NO-SUPPLIER")),
+                *(Demand(f"MORE-{n:05}", Decimal(5)) for n in range(more)),
             ]
         )
     )

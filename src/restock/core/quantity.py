@@ -42,7 +42,7 @@ def decimal(value: object, field: str = "") -> Decimal:
         ) from None
     if not number.is_finite():
         raise InvalidInput(f"{value} is not a finite number.", field=field, remedy="Write it like 12 or 12.5.")
-    if abs(number) > MAX_NUMBER:
+    if number.copy_abs() > MAX_NUMBER:  # abs would overflow on 1e999999999, which is a text like any other
         raise InvalidInput(f"{value} is too large.", field=field, remedy=f"The limit is {plain(MAX_NUMBER)}.")
     exponent = number.as_tuple().exponent
     if (

@@ -170,7 +170,7 @@ def no_page(path: str) -> NotFound:
 def refusal(error: RestockError, request_id: str) -> Answer:
     """Tell an error as a problem document (RFC 9457)."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable) or hasattr(error, "retry_after_s"):
         seconds = ceil(getattr(error, "retry_after_s", 1))
         headers = ((b"retry-after", str(max(1, seconds)).encode()),)
     elif isinstance(error, WrongMethod):

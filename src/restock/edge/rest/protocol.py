@@ -27,10 +27,11 @@ class RestProtocol(HttpToolsProtocol):
     """One connection."""
 
     _head = 0
+    _in_body = False
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the network."""
-        if self.cycle is None or self.cycle.response_complete:  # a head is being read
+        if not self._in_body:
             self._head += len(data)
             if self._head > MAX_HEAD + len(data) and not self.transport.is_closing():
                 self._refuse(HeadTooLarge(f"The head has more than {MAX_HEAD} bytes.", remedy="Send fewer headers."))
@@ -39,8 +40,13 @@ class RestProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start the request."""
-        self._head = 0
+        self._head, self._in_body = 0, True
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Expect the next head."""
+        self._in_body = False
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Tell that the bytes are not HTTP."""
