@@ -15,11 +15,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from scenario_world import business_state, check_supply, copy_home, life, run_loop
+from scenario_world import all_orders, business_state, check_supply, copy_home, life, run_loop
 
 import restock
 from conftest import CHILD, Nursery
 from restock.core.failpoint import KILLED
+from restock.replenishment.port import ProposalsRequest, PurchaseRequest
 
 SOURCE = Path(restock.__file__).parent
 
@@ -79,6 +80,7 @@ SUSPECTS = [
     "inventory.consume.inventory.receipts.after:last",
     "decisions.purchase.mark.before:first",
     "decisions.plan.part.after:first",
+    "dispatch.file.before:first",
     "dispatch.file.after:middle",
     "po.dispatch.done.before:last",
     "analytics.consume.analytics.after:middle",
@@ -219,6 +221,21 @@ async def test_crash_after_crash(
     async with life(fresh, seed=99) as app:
         await run_loop(app)
         assert await business_state(app) == undisturbed
+
+
+async def test_a_purchase_that_died_before_it_marked_its_proposals_finds_its_orders_again(
+    nursery: Nursery, fresh: Path
+) -> None:
+    assert nursery.run(work="loop", home=str(fresh), seed="1", failpoint="decisions.purchase.mark.before") == KILLED
+    async with life(fresh, seed=2) as app:
+        await app.settle()
+        before = [one.po_id for one in await all_orders(app)]
+        again = await app.replenishment.purchase(PurchaseRequest())
+        assert (len(again.orders) > 2, again.refused) == (True, [])
+        proposals = await app.replenishment.proposals(ProposalsRequest())
+        assert {one.state for one in proposals} == {"ordered"}
+        assert {one.po_id for one in proposals} == {one.po_id for one in again.orders} <= set(before)
+        assert [one.po_id for one in await all_orders(app)] == before
 
 
 # What the source says: each durable write goes through a failpoint.
