@@ -1,6 +1,6 @@
 """The callers: raw sockets and requests made beforehand, so that they cost little on the cores they share with the server.
 
-python -m benchmarks.rest.callers PORT CONNECTIONS FILE-OF-PRODUCTS
+python -m benchmarks.rest.callers PORT CONNECTIONS FILE-OF-PRODUCTS FILE-FOR-THE-RESULT
 """
 
 from __future__ import annotations
@@ -101,4 +101,5 @@ async def called(port: int, connections: int, products: list[str]) -> dict[str, 
 
 
 if __name__ == "__main__":
-    print(json.dumps(uvloop.run(called(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]).read_text().split()))))
+    result = uvloop.run(called(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]).read_text().split()))
+    Path(sys.argv[4]).write_text(json.dumps(result))

@@ -82,10 +82,10 @@ def called(port: int, connections: int, products: list[str], folder: Path) -> di
     """Let the callers order the products."""
     names = folder / "products.txt"
     names.write_text("\n".join(products))
-    command = [sys.executable, "-m", "benchmarks.rest.callers", str(port), str(connections), str(names)]
-    result: dict[str, Any] = json.loads(
-        subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=120).stdout
-    )
+    found = folder / "result.json"
+    command = [sys.executable, "-m", "benchmarks.rest.callers", str(port), str(connections), str(names), str(found)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=120)
+    result: dict[str, Any] = json.loads(found.read_text())
     assert not result["failed"], result["failures"]
     assert len(result["ms"]) == len(products), "every request is answered"
     return result
