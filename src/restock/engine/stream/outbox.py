@@ -20,6 +20,7 @@ from restock.core.errors import RestockError
 from restock.core.event import Event
 from restock.engine.database import Database, Row, Statement, Transaction
 from restock.engine.stream.codec import encode
+from restock.engine.stream.pace import Pace
 from restock.engine.stream.port import EVENT_ID_HEADER, NO_HEADERS_TEXT, Message, Stream, check_message
 
 RELAY_BATCH = 2_000
@@ -118,34 +119,45 @@ class Relay:
     async def drain(self) -> int:
         """Publish what waits, in order, until nothing does; give the number of events published."""
         done = 0
-        async with self._turn:
-            while rows := await self._database.read(self._outbox.next, {"most": self._most}):
-                await self._stream.publish([_message(row) for row in rows])
-                runs = _runs([row[0] for row in rows])
-
-                async def forget(tx: Transaction, runs: list[dict[str, int]] = runs) -> None:
-                    await tx.write_many(self._outbox.forget, runs)
-
-                await self._database.write("relay.delete", forget)
-                done += len(rows)
-                small = sum(len(row[4]) for row in rows) < RELAY_BYTES
-                self._most = min(self._most * 2, RELAY_BATCH) if small else max(self._most // 2, 1)
+        while count := await self._round():
+            done += count
         return done
 
     async def run(self) -> None:
-        """Drain for ever, until cancelled. A failure is kept in `problem` and tried again with back-off."""
-        pause = RETRY_SECONDS
+        """Publish for ever, until cancelled. A failure is kept in `problem` and tried again with back-off."""
+        pause, pace = RETRY_SECONDS, Pace()
         while True:
             self._told.clear()
+            pace.begin()
             try:
-                await self.drain()
+                count = await self._round()
             except RestockError as error:
                 self.problem = error
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, RETRY_MOST_SECONDS)
                 continue
             self.problem, pause = None, RETRY_SECONDS
-            await self._until_told()
+            if count:
+                await pace.rest()
+            else:
+                await self._until_told()
+
+    async def _round(self) -> int:
+        """Publish one batch; give the number of its events, 0 when nothing waits."""
+        async with self._turn:
+            rows = await self._database.read(self._outbox.next, {"most": self._most})
+            if not rows:
+                return 0
+            await self._stream.publish([_message(row) for row in rows])
+            runs = _runs([row[0] for row in rows])
+
+            async def forget(tx: Transaction) -> None:
+                await tx.write_many(self._outbox.forget, runs)
+
+            await self._database.write("relay.delete", forget)
+            small = sum(len(row[4]) for row in rows) < RELAY_BYTES
+            self._most = min(self._most * 2, RELAY_BATCH) if small else max(self._most // 2, 1)
+            return len(rows)
 
     async def _until_told(self) -> None:
         try:

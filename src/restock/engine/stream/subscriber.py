@@ -22,6 +22,7 @@ from restock.core.event import Event
 from restock.engine.database import Database, Transaction
 from restock.engine.stream.codec import decode
 from restock.engine.stream.inbox import Inbox
+from restock.engine.stream.pace import Pace
 from restock.engine.stream.port import Record, Stream, TopicPartition
 
 BATCH = 500
@@ -94,10 +95,11 @@ class Subscriber:
         self._failure = None
         self.stopped.clear()
         bell = self._stream.listen(self.topics)
-        pause = RETRY_SECONDS
+        pause, pace = RETRY_SECONDS, Pace()
         while True:
+            pace.begin()
             try:
-                await self._consume()
+                done = await self._consume()
             except (Unavailable, StorageFull) as error:
                 self.retrying = error
                 await asyncio.sleep(pause)
@@ -107,6 +109,8 @@ class Subscriber:
                 self._failure = error
                 return
             self.retrying, pause = None, RETRY_SECONDS
+            if done:
+                await pace.rest()
             await bell.wait(CHECK_SECONDS)
 
     async def drain(self) -> int:
