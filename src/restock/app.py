@@ -151,7 +151,9 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
     decisions = DecisionsService(databases["decisions"], Library(settings.home / "rulebooks"), clock, ids)
     purchasing = PurchasingService(databases["po"], clock, ids)
     neighbours = Neighbours(orders, inventory, suppliers, units, decisions, purchasing)
-    replenishment = ReplenishmentService(databases["decisions"], neighbours, clock, ids, settings.flow)
+    replenishment = ReplenishmentService(
+        databases["decisions"], neighbours, clock, ids, settings.flow, settings.queue_limit
+    )
     waker = ReplenishmentConsumer(replenishment)
     relays = [
         Relay(databases["oms"], orders_store.OUTBOX_EVENTS, stream),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
@@ -128,7 +128,7 @@ class ReceiveRequest:
     """Goods that arrived for an order; no lines means all that was still to come."""
 
     po_id: str
-    lines: list[Receipt]
+    lines: list[Receipt] = field(default_factory=list)
     actor: str = "restock"
     reason: str = ""
     idempotency_key: str = ""

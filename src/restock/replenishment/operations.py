@@ -16,11 +16,20 @@ from typing import TypedDict, cast
 from restock.core.clock import Clock
 from restock.core.errors import RestockError
 from restock.core.frame import Frame
-from restock.decisions.port import DecideRequest, Decision, Decisions
+from restock.decisions.port import DecideRequest, Decision, DecisionRequest, Decisions
 from restock.inventory.port import Inventory, PositionsRequest
 from restock.orders.port import DemandRequest, Orders
-from restock.purchasing.port import CoverRequest, CreateRequest, NewLine, NewOrder, PlansRequest, Purchasing
+from restock.purchasing.port import (
+    CoverRequest,
+    CreateRequest,
+    NewLine,
+    NewOrder,
+    OrderRequest,
+    PlansRequest,
+    Purchasing,
+)
 from restock.replenishment.model import Need, Row, expected_on, need_of
+from restock.replenishment.recorder import DECISION_ID, NEED, ORDER_ID
 from restock.suppliers.port import Suppliers, TermsRequest
 from restock.units.model import factor_between
 from restock.units.port import ConversionsRequest, Units
@@ -180,6 +189,22 @@ class Operations:
             self.demand(items), self.positions(items), self.terms(items), self.conversions(items), self.plans(items)
         )
         return [_need(item, *row) for item, *row in zip(items, *fetched, strict=True)]
+
+    async def recalled(self, context: dict[str, object]) -> dict[str, object]:
+        """Complete the stored context of a run: its decision and order from their owners, its need from what was fetched."""
+        whole = dict(context)
+        whole["input"] = {name: value for name, value in context.items() if isinstance(value, str)}
+        for name, value in context.items():
+            if not isinstance(value, dict) or len(value) != 1:
+                continue
+            if DECISION_ID in value:
+                request = DecisionRequest(str(value[DECISION_ID]))
+                whole[name] = await self.neighbours.decisions.decision(request)
+            elif ORDER_ID in value:
+                whole[name] = await self.neighbours.purchasing.order(OrderRequest(str(value[ORDER_ID])))
+            elif value == {NEED: True}:
+                whole[name] = need([context])[0]
+        return whole
 
     async def _by_warehouse(self, items: Items, ask: Callable[[list[str], str], Awaitable[Frame]]) -> list[object]:
         """Ask once per warehouse; nearly always there is one."""

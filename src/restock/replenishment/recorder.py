@@ -6,7 +6,7 @@ A cohort's node timings are stored once; each run stores its context. A trace is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -14,9 +14,12 @@ from sqlalchemy import and_, bindparam, func, select
 
 from restock.core.clock import moment
 from restock.core.errors import NotFound, RestockError
+from restock.decisions.port import Decision
 from restock.engine.database import Database, Statement, Transaction
 from restock.engine.graph import Executor, Flow, RunResult
 from restock.engine.graph.run import CohortRecord, Outcome
+from restock.purchasing.model import PurchaseOrder
+from restock.replenishment.model import Need
 from restock.replenishment.port import RunDetail, RunsRequest, RunSummary
 from restock.replenishment.tables import COHORT, RUN
 
@@ -47,6 +50,10 @@ _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 _decode = msgspec.json.Decoder(dict[str, object], float_hook=Decimal).decode
 
 Row = dict[str, object]
+Recall = Callable[[dict[str, object]], Awaitable[dict[str, object]]]
+
+DECISION_ID, ORDER_ID, NEED = "decision_id", "po_id", "need"
+"""How a stored context stands for a decision, an order, a need."""
 
 
 class Recorder:
@@ -118,6 +125,21 @@ def cohort_row(cohort_id: str, record: CohortRecord, at: str, queries: int, quer
     }
 
 
+def _kept(context: Mapping[str, object]) -> dict[str, object]:
+    """Give what a trace needs of a context; decisions and orders are kept by their owners, a need follows from the rest."""
+    kept: dict[str, object] = {}
+    for name, value in context.items():
+        if type(value) is Decision:
+            kept[name] = {DECISION_ID: value.decision_id}
+        elif type(value) is PurchaseOrder:
+            kept[name] = {ORDER_ID: value.po_id}
+        elif type(value) is Need:
+            kept[name] = {NEED: True}
+        elif name != "input":
+            kept[name] = value
+    return kept
+
+
 def run_row(cohort_id: str, summary: RunSummary, run: RunResult) -> dict[str, object]:
     """Give the row of a run."""
     notes = {
@@ -128,7 +150,7 @@ def run_row(cohort_id: str, summary: RunSummary, run: RunResult) -> dict[str, ob
     return {
         **{name: getattr(summary, name) for name in RunSummary.__dataclass_fields__},
         "cohort_id": cohort_id,
-        "context": _encode(run.context).decode(),
+        "context": _encode(_kept(run.context)).decode(),
         "notes": _encode({"notes": notes, "skipped": skipped, "failed": run.failed_node}).decode(),
     }
 
@@ -141,22 +163,26 @@ async def runs(database: Database, request: RunsRequest) -> list[RunSummary]:
 
 
 async def run(
-    database: Database, run_id: str, flows: Mapping[str, Flow], executor: Executor
+    database: Database, run_id: str, flows: Mapping[str, Flow], executor: Executor, recall: Recall
 ) -> tuple[RunDetail, RunResult | None]:
-    """Give a run with its trace, and the run itself for drawing when its flow is still known. Raises NotFound."""
+    """Give a run with its trace, and the run itself for drawing when its flow is still known. Raises NotFound.
+
+    `recall` completes the stored context with what is kept elsewhere.
+    """
     rows = await database.read(_RUN, {"run_id": run_id})
     if not rows:
         raise NotFound(
             f"There is no run {run_id}.", field="run_id", remedy="List them with `restock replenishment runs`."
         )
-    *head, context, notes, timings, at, size = rows[0]
+    *head, stored, notes, timings, at, size = rows[0]
     summary = RunSummary(*head)
+    context = await recall(_decode(stored))
     flow = flows.get(summary.flow)
     result = None
     if flow is not None and len(flow.nodes) == len(msgspec.json.decode(timings)):
         record = executor.record(flow, int(size), moment(at), 0)
-        result = _rebuilt(record, _decode(context), _decode(notes), msgspec.json.decode(timings))
-    trace: dict[str, object] = result.trace.as_dict() if result is not None else {"context": _decode(context)}
+        result = _rebuilt(record, context, _decode(notes), msgspec.json.decode(timings))
+    trace: dict[str, object] = result.trace.as_dict() if result is not None else {"context": context}
     return RunDetail(summary, trace), result
 
 

@@ -13,7 +13,7 @@ from restock.core.errors import NotFound, RestockError, Stale, Unavailable
 from restock.core.ids import Ids
 from restock.decisions.port import Decision
 from restock.engine.database import Database
-from restock.engine.graph import CohortRunner, Executor, Flow, RunResult, load_flow
+from restock.engine.graph import QUEUE_LIMIT, CohortRunner, Executor, Flow, RunResult, load_flow
 from restock.engine.graph.run import CohortRecord
 from restock.purchasing.model import PurchaseOrder, State
 from restock.purchasing.port import ByKeyRequest
@@ -56,7 +56,13 @@ class ReplenishmentService:
     """The replenishment context over the ports of its neighbours and decisions_db."""
 
     def __init__(
-        self, database: Database, neighbours: Neighbours, clock: Clock, ids: Ids, flow_name: str = "purchasing"
+        self,
+        database: Database,
+        neighbours: Neighbours,
+        clock: Clock,
+        ids: Ids,
+        flow_name: str = "purchasing",
+        queue_limit: int = QUEUE_LIMIT,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -68,7 +74,7 @@ class ReplenishmentService:
             raise NotFound(f"There is no flow {flow_name!r}.", field="flow", remedy=f"Known: {', '.join(self.flows)}.")
         self._flow = self.flows[flow_name]
         self._executor = Executor(table, self.operations.rulebook, clock)
-        self._runner = CohortRunner(self._executor, self._flow)
+        self._runner = CohortRunner(self._executor, self._flow, queue_limit=queue_limit)
         self._recorder = recorder.Recorder(database)
         self._cohort: tuple[CohortRecord | None, str] = (None, "")
         self.planner = Planner(database, neighbours, self.operations, self._flow, clock)
@@ -120,14 +126,17 @@ class ReplenishmentService:
 
     async def run(self, request: RunRequest) -> RunDetail:
         """Give a run with its trace."""
-        return (await recorder.run(self._database, request.run_id, self.flows, self._executor))[0]
+        return (await self._recorded(request.run_id))[0]
 
     async def result(self, run_id: str) -> RunResult:
         """Give a stored run for drawing. Raises NotFound."""
-        _, found = await recorder.run(self._database, run_id, self.flows, self._executor)
+        _, found = await self._recorded(run_id)
         if found is None:
             raise NotFound(f"The flow of run {run_id} has changed since; it cannot be drawn any more.", field="run_id")
         return found
+
+    async def _recorded(self, run_id: str) -> tuple[RunDetail, RunResult | None]:
+        return await recorder.run(self._database, run_id, self.flows, self._executor, self.operations.recalled)
 
     def load(self, text: bytes, name: str) -> Flow:
         """Load a flow file of the caller's with the operations that flows may name. Raises FlowError with the place."""
