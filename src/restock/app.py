@@ -11,6 +11,7 @@ from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
 from restock.adapters.dispatch.files import OrderFiles
 from restock.analytics import consumer as analytics_consumer
 from restock.analytics import store as analytics_store
+from restock.analytics.model import TYPES
 from restock.analytics.service import AnalyticsService
 from restock.core.clock import Clock, SystemClock
 from restock.core.errors import Unavailable
@@ -200,6 +201,7 @@ def _subscribers(
             stock.on_receipts,
             inventory,
             inventory_store.RECEIPTS_INBOX,
+            types=["GoodsReceived"],
         ),
         Subscriber(
             stream,
@@ -217,6 +219,7 @@ def _subscribers(
             analytics_consumer.on_events,
             databases["analytics"],
             analytics_store.INBOX,
+            types=TYPES,
         ),
     ]
 

@@ -16,6 +16,10 @@ ORDERS, STOCK, ORDERED = "orders", "stock_events", "purchase_orders"
 """Kinds of tallies: customer orders, stock events by status, purchase orders by currency."""
 
 
+TYPES = ("OrderPlaced", "StockReserved", "StockCounted", "StockReceived", "PurchaseOrderCreated")
+"""The events that change a figure."""
+
+
 @dataclass
 class Additions:
     """Counts and sums to add: by customer, by product, and by (kind, label)."""

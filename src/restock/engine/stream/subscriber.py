@@ -15,7 +15,7 @@ nothing, but does the same work again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from restock.core.errors import InvalidInput, RestockError, StorageFull, Unavailable
 from restock.core.event import Event
@@ -52,7 +52,8 @@ class Subscriber:
 
     `handler(tx, events)` makes the effect and may await nothing but `tx`. `after(events)` is awaited after the effect was
     committed and before the offsets are. `on_bad(record, error)` parks a record that is no event and returns to go on
-    behind it; when it raises RestockError, that partition stops there, loudly, and the others go on.
+    behind it; when it raises RestockError, that partition stops there, loudly, and the others go on. With `types` given,
+    records that name none of them anywhere are passed over without being read: reading costs more than looking.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Subscriber:
         database: Database,
         inbox: Inbox,
         *,
+        types: Collection[str] = (),
         after: After | None = None,
         on_bad: OnBad = refuse,
         batch: int = BATCH,
@@ -78,6 +80,7 @@ class Subscriber:
         self._handler = handler
         self._database = database
         self._inbox = inbox
+        self._types = tuple(name.encode() for name in types)
         self._after = after
         self._on_bad = on_bad
         self._batch = batch
@@ -188,6 +191,9 @@ class Subscriber:
         """Give the events up to the first record that is refused, None for a parked one, and why it was refused."""
         events: list[Event | None] = []
         for record in records:
+            if self._types and not any(name in record.value for name in self._types):
+                events.append(None)
+                continue
             try:
                 events.append(decode(record))
             except InvalidInput as error:
