@@ -84,7 +84,8 @@ def operations() -> str:
     return page(
         "Operations",
         "Each operation is declared once in the `port.py` of its context. The command line and REST are derived from it, so"
-        " they take the same members and give the same replies. `restock operations` prints this list.",
+        " they take the same members and give the same replies; under REST a list comes in pages, as `items` and `next`."
+        " `restock operations` prints this list.",
         table(["command", "REST", "permission", "writes", "what it does"], rows),
         "## Requests\n",
         *(_request(one) for one in OPERATIONS.values()),

@@ -32,6 +32,9 @@ DOCS_PORT = "127.0.0.1:8080"
 
 END = "restock-docs-end-of-command"
 PATIENCE_SECONDS = 30.0
+NOTICE = re.compile(r"^(bash: line \d+: +\d+|\[\d+\]\S*) +(Killed|Terminated|Done|Exit).*\n", re.MULTILINE)
+"""What a shell tells of jobs, whenever it notices."""
+
 FENCE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -143,6 +146,7 @@ class Session:
         return written
 
     def _as_written(self, printed: str) -> str:
+        printed = NOTICE.sub("", printed)
         printed = printed.replace(f"-{datetime.now(UTC).year}-", DOCS_YEAR)
         return printed.replace(f"127.0.0.1:{self.port}", DOCS_PORT).replace(str(self.folder), "…")
 
