@@ -4,7 +4,7 @@ BIN := .venv/bin
 RETAIL ?= ../shared/data/online-retail
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-retail test slow check format bench lock clean
+.PHONY: help install demo demo-retail test slow check format bench docs lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -43,6 +43,9 @@ format: install ## rewrite sources in the one format
 
 bench: install ## rates and ratios, with the machine and the commit
 	$(BIN)/python -m benchmarks
+
+docs: install ## reference pages, written from the program
+	$(BIN)/python docs/generate.py
 
 lock: install ## pin the newest allowed versions
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock

@@ -13,6 +13,7 @@ BENCHMARKS = {
     "flow": "benchmarks.flow.in_process",
     "rest": "benchmarks.rest.flows",
     "catalogue": "benchmarks.catalogue.plan",
+    "comparison": "benchmarks.comparison",
 }
 
 

@@ -161,7 +161,7 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
         Relay(databases["inventory"], inventory_store.OUTBOX, stream),
         Relay(databases["po"], purchasing_tables.OUTBOX, stream),
     ]
-    dispatcher = Dispatcher(databases["po"], files, clock)
+    dispatcher = Dispatcher(databases["po"], files, clock, replenishment.busy)
     for database, relay in zip(("oms", "inventory", "po"), relays, strict=True):
         databases[database].on_commit.append(relay.notify)
     databases["po"].on_commit.append(dispatcher.notify)

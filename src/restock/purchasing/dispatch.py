@@ -24,6 +24,9 @@ BATCH = 64
 POLL_SECONDS = 0.25  # a float: a pause, no quantity
 """How often to look without being told: only orders sent by another process wait for it."""
 
+GIVE_WAY_SECONDS = 0.5  # a float: a pause, no quantity
+"""How long a batch waits while callers wait: drawing documents takes a processor that answers them sooner."""
+
 PAUSE = timedelta(seconds=1)
 """First pause of an order that failed; doubles with each attempt up to `LONGEST_PAUSE`."""
 
@@ -56,7 +59,10 @@ class Backlog(NamedTuple):
 class Dispatcher:
     """Moves sent orders to a channel. Its durable write is named `dispatch.done`."""
 
-    def __init__(self, database: Database, channel: Channel, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, channel: Channel, clock: Clock, busy: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`busy` tells whether callers wait: `run` then gives way to them for a while before each batch."""
         self.problem: RestockError | None = None
         """The last failure, as long as an order waits because of one."""
         self._database = database
@@ -64,6 +70,7 @@ class Dispatcher:
         self._clock = clock
         self._told = asyncio.Event()
         self._turn = asyncio.Lock()
+        self._busy = busy
 
     def notify(self) -> None:
         """Tell the dispatcher that orders were sent; `run` wakes at once."""
@@ -73,7 +80,7 @@ class Dispatcher:
         """Give what waits, also what pauses after a failure."""
         return Backlog(*await store.dispatch_backlog(self._database, store.FILE_CHANNEL))
 
-    async def drain(self, on_progress: Callable[[int], None] | None = None) -> int:
+    async def drain(self, on_progress: Callable[[int], None] | None = None, *, give_way: bool = False) -> int:
         """Deliver what waits, oldest first, each order at most once; give the number delivered.
 
         `on_progress` hears that number after every batch. An order that failed is left for a later call.
@@ -81,7 +88,12 @@ class Dispatcher:
         delivered = 0
         async with self._turn:
             start = timestamp(self._clock.now())
-            while attempts := await store.waiting(self._database, store.FILE_CHANNEL, start, BATCH):
+            while True:
+                if give_way and self._busy():
+                    await asyncio.sleep(GIVE_WAY_SECONDS)
+                attempts = await store.waiting(self._database, store.FILE_CHANNEL, start, BATCH)
+                if not attempts:
+                    break
                 orders = await store.orders_of_ids(self._database, list(attempts))
                 wanted = [order for order in orders if order.state is not State.CANCELLED]
                 outcomes = dict.fromkeys(attempts, WITHDRAWN) | dict.fromkeys((one.po_id for one in wanted), DONE)
@@ -103,7 +115,7 @@ class Dispatcher:
         while True:
             self._told.clear()
             try:
-                await self.drain()
+                await self.drain(give_way=True)
             except RestockError as error:
                 self.problem = error
                 await asyncio.sleep(POLL_SECONDS)

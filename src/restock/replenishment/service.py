@@ -76,9 +76,13 @@ class ReplenishmentService:
         self._executor = Executor(table, self.operations.rulebook, clock)
         self._runner = CohortRunner(self._executor, self._flow, queue_limit=queue_limit)
         self._recorder = recorder.Recorder(database)
-        self._cohort: tuple[CohortRecord | None, str] = (None, "")
+        self._cohort: tuple[CohortRecord | None, str, str] = (None, "", "")
         self.planner = Planner(database, neighbours, self.operations, self._flow, clock)
         self.purchaser = Purchaser(database, neighbours, self._flow, clock)
+
+    def busy(self) -> bool:
+        """Tell whether callers wait at the flow's door."""
+        return self._runner.waiting > 0
 
     async def flow(self, request: FlowRequest) -> FlowReply:
         """Run the flow for a product."""
@@ -191,7 +195,13 @@ class ReplenishmentService:
         record = result.record
         if record is None:
             return
-        at = timestamp(record.began_at)
+        known, cohort_id, at = self._cohort
+        if known is not record:  # runs of one cohort end together: the first brings the cohort's own row
+            cohort_id, at = self._ids.new(), timestamp(record.began_at)
+            self._cohort = (record, cohort_id, at)
+            tally = self.operations.tally
+            self._recorder.record_cohort(recorder.cohort_row(cohort_id, record, at, tally.queries, tally.query_us))
+            tally.queries = tally.query_us = 0
         if isinstance(reply, RestockError):
             summary = RunSummary(run_id, record.flow.name, product, at, Outcome.ERROR, str(reply), "", "")
         else:
@@ -199,13 +209,6 @@ class ReplenishmentService:
             summary = RunSummary(
                 run_id, record.flow.name, product, at, reply.outcome, reply.message, po_id, reply.decision_id
             )
-        known, cohort_id = self._cohort
-        if known is not record:  # runs of one cohort end together: the first brings the cohort's own row
-            cohort_id = self._ids.new()
-            self._cohort = (record, cohort_id)
-            tally = self.operations.tally
-            self._recorder.record_cohort(recorder.cohort_row(cohort_id, record, at, tally.queries, tally.query_us))
-            tally.queries = tally.query_us = 0
         self._recorder.record_run(recorder.run_row(cohort_id, summary, result))
 
 

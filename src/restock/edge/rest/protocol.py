@@ -1,6 +1,9 @@
-"""uvicorn's HTTP protocol with two limits more: how large the head of a request may be, and how a broken one is told."""
+"""uvicorn's HTTP protocol with a limit on the head of a request, our words for a broken one, and one send per answer."""
 
 from __future__ import annotations
+
+import asyncio
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -23,6 +26,37 @@ class HeadTooLarge(RestockError):
     status, code = 431, "head-too-large"
 
 
+class OneSend:
+    """Holds the head of an answer until its body comes, so that both leave in one system call."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+        self._begun = False
+
+    def write(self, data: bytes) -> None:
+        """Hold the first bytes, send everything after."""
+        if not self._begun:
+            self._begun, self._head = True, data
+            return
+        head, self._head = self._head, None
+        self._transport.write(data if head is None else head + data)
+
+    def flush(self) -> None:
+        """Send a head that had no body."""
+        if self._head is not None:
+            head, self._head = self._head, None
+            self._transport.write(head)
+
+    def close(self) -> None:
+        """Send what is held, then close."""
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._transport, name)
+
+
 class RestProtocol(HttpToolsProtocol):
     """One connection."""
 
@@ -41,7 +75,17 @@ class RestProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start the request."""
         self._head, self._in_body = 0, True
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before and self.cycle is not None:
+            self.cycle.transport = cast("asyncio.Transport", OneSend(self.transport))
+
+    def on_response_complete(self) -> None:
+        """End an answer."""
+        sender = cast("object", self.cycle.transport) if self.cycle is not None else None
+        if isinstance(sender, OneSend):
+            sender.flush()
+        super().on_response_complete()
 
     def on_message_complete(self) -> None:
         """Expect the next head."""
