@@ -43,7 +43,8 @@ class SimulatedClock:
 
 def timestamp(moment: datetime) -> str:
     """Write a moment as RFC 3339 in UTC with microseconds: sorts as text, as it sorts in time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def moment(text: str) -> datetime:

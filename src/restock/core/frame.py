@@ -21,13 +21,12 @@ class Frame:
     """Base of every columnar reply. All columns have the same length; row i of each belongs together."""
 
     def __len__(self) -> int:
-        first = fields(self)[0].name
-        column: Sequence[object] = getattr(self, first)
+        column: Sequence[object] = getattr(self, _names(type(self))[0])
         return len(column)
 
     def columns(self) -> dict[str, Sequence[object]]:
         """Give the columns by name, in the order of declaration."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: getattr(self, name) for name in _names(type(self))}
 
     def rows(self) -> Iterator[dict[str, object]]:
         """Walk the rows as dicts."""
@@ -39,9 +38,19 @@ class Frame:
     @classmethod
     def of(cls, rows: Sequence[Sequence[object]]) -> Self:
         """Build the frame from rows of values in the order of the fields; an empty sequence gives empty columns."""
-        count = len(fields(cls))
-        columns: Sequence[Sequence[object]] = list(zip(*rows, strict=True)) if rows else [()] * count
+        columns: Sequence[Sequence[object]] = list(zip(*rows, strict=True)) if rows else [()] * len(_names(cls))
         return cls(*columns)
+
+
+_NAMES: dict[type[Frame], tuple[str, ...]] = {}
+
+
+def _names(kind: type[Frame]) -> tuple[str, ...]:
+    """Give the names of the columns; asking a dataclass each time would cost more than a small frame."""
+    names = _NAMES.get(kind)
+    if names is None:
+        names = _NAMES[kind] = tuple(field.name for field in fields(kind))
+    return names
 
 
 def batches(rows: list[T], size: int = BATCH) -> Iterator[list[T]]:

@@ -1,14 +1,16 @@
 """The rulebooks in use: those shipped, and a folder of the user's own, which wins where the names agree.
 
-A rulebook is read again when its file changes, and swapped whole: a text with an error leaves the last good one in place
-and says so at the next question about it.
+A rulebook is read again when its file changes, and swapped whole. A text with an error leaves the last good one in place;
+`problem` says what is wrong, and whoever asks for the rulebook's text hears it.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import NamedTuple
 
-from restock.core.errors import InvalidInput, NotFound
+from restock.core.errors import InvalidInput, NotFound, RestockError
 from restock.engine.rules import Rulebook
 from restock.engine.rules.errors import nearest
 
@@ -16,12 +18,21 @@ SHIPPED = Path(__file__).parent / "rulebooks"
 SUFFIX = ".grl"
 
 
+class _Loaded(NamedTuple):
+    """A rulebook in use; `problem` says why a newer text of it is not."""
+
+    path: Path
+    stamp: int
+    rulebook: Rulebook
+    problem: RestockError | None
+
+
 class Library:
     """Finds rulebooks by name."""
 
     def __init__(self, own: Path | None = None) -> None:
         self._folders = [folder for folder in (own, SHIPPED) if folder is not None]
-        self._loaded: dict[str, tuple[Path, int, Rulebook]] = {}
+        self._loaded: dict[str, _Loaded] = {}
 
     def names(self) -> list[str]:
         """Give the names of all rulebooks."""
@@ -29,25 +40,53 @@ class Library:
 
     def source(self, name: str) -> Path:
         """Give the file of a rulebook. Raises NotFound with the nearest name."""
+        found = self._find(name)
+        if found is not None:
+            return found[0]
+        raise self._unknown(name)
+
+    def rulebook(self, name: str) -> Rulebook:
+        """Give a compiled rulebook. Raises NotFound, or RuleError when its text was never right."""
+        found = self._find(name)
+        if found is None:
+            raise self._unknown(name)
+        path, stamp = found
+        known = self._loaded.get(name)
+        if known is None or known.stamp != stamp or known.path != path:
+            known = self._loaded[name] = self._load(path, stamp, known)
+        return known.rulebook
+
+    def problem(self, name: str) -> RestockError | None:
+        """Tell what is wrong with the text of a rulebook whose last good version is still in use."""
+        known = self._loaded.get(name)
+        return None if known is None else known.problem
+
+    def _find(self, name: str) -> tuple[Path, int] | None:
+        """Give the file of a rulebook and when it was changed; this runs for every decision, so it is two system calls."""
+        if not name or os.sep in name or name.startswith("."):
+            return None
         for folder in self._folders:
-            path = folder / f"{name}{SUFFIX}"
-            if path.name == f"{name}{SUFFIX}" and path.parent == folder and path.is_file():
-                return path
+            try:
+                return folder / f"{name}{SUFFIX}", os.stat(f"{folder}{os.sep}{name}{SUFFIX}").st_mtime_ns  # noqa: PTH116 - hot
+            except (OSError, ValueError):
+                continue
+        return None
+
+    def _load(self, path: Path, stamp: int, known: _Loaded | None) -> _Loaded:
+        try:
+            return _Loaded(path, stamp, Rulebook.parse(read(path), path.name), None)
+        except RestockError as error:
+            if known is None:
+                raise
+            return _Loaded(path, stamp, known.rulebook, error)
+
+    def _unknown(self, name: str) -> NotFound:
         meant = nearest(name, self.names())
-        raise NotFound(
+        return NotFound(
             f"There is no rulebook {name!r}.",
             field="rulebook",
             remedy=f"Did you mean {meant!r}?" if meant else f"Known: {', '.join(self.names())}.",
         )
-
-    def rulebook(self, name: str) -> Rulebook:
-        """Give a compiled rulebook. Raises NotFound, or RuleError when its text is wrong."""
-        path = self.source(name)
-        changed = path.stat().st_mtime_ns
-        known = self._loaded.get(name)
-        if known is None or known[0] != path or known[1] != changed:
-            known = self._loaded[name] = (path, changed, Rulebook.parse(read(path), path.name))
-        return known[2]
 
 
 def read(path: Path) -> str:

@@ -107,7 +107,7 @@ class DecisionsService:
     async def _store(
         self, decisions: Sequence[Decision], identifiers: Sequence[str], subjects: Sequence[str], module: str
     ) -> None:
-        for name in {one.rulebook for one in decisions}:
+        for name in {one.rulebook for one in decisions if one.version not in self._kept_versions}:
             await self._keep_version(self._library.rulebook(name))
         for batch in batches(list(zip(identifiers, decisions, subjects, strict=True))):
 
@@ -118,6 +118,9 @@ class DecisionsService:
 
     def _info(self, name: str, *, text: bool) -> RulebookInfo:
         rulebook = self._library.rulebook(name)
+        problem = self._library.problem(name)
+        if problem is not None and text:
+            raise problem
         return RulebookInfo(
             name=name,
             version=rulebook.version,

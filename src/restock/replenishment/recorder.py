@@ -26,6 +26,12 @@ from restock.replenishment.tables import COHORT, RUN
 WAITING_LIMIT = 20_000
 """Runs whose traces wait to be stored; beyond it the newest traces are dropped and counted, never the flow delayed."""
 
+GATHER_SECONDS = 0.03
+"""How long traces are gathered before they are written together; they wait for no one, and no one for them."""
+
+STORED_AT_ONCE = 256
+"""Runs in one transaction: a few milliseconds in which no decision can be stored."""
+
 _C, _R = COHORT.c, RUN.c
 _ADD_COHORT = Statement(COHORT.insert())
 _ADD_RUN = Statement(RUN.insert())
@@ -64,6 +70,7 @@ class Recorder:
         self._cohorts: list[Row] = []
         self._runs: list[Row] = []
         self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self.dropped = 0
 
     def record_cohort(self, row: Row) -> None:
@@ -76,7 +83,8 @@ class Recorder:
             self.dropped += 1
             return
         self._runs.append(row)
-        self._begin()
+        if self._timer is None and self._task is None:
+            self._timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._begin)
 
     async def drain(self) -> None:
         """Wait until everything taken is stored, or until the store refuses it: then it waits for the next run."""
@@ -86,14 +94,17 @@ class Recorder:
             await asyncio.shield(self._task)
 
     def _begin(self) -> None:
-        if self._task is None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._task is None and self._runs:
             self._task = asyncio.create_task(self._store(), name="trace recorder")
 
     async def _store(self) -> None:
         try:
             while self._runs:
                 cohorts, self._cohorts = self._cohorts, []
-                rows, self._runs = self._runs, []
+                rows, self._runs = self._runs[:STORED_AT_ONCE], self._runs[STORED_AT_ONCE:]
 
                 async def unit(tx: Transaction, cohorts: list[Row] = cohorts, rows: list[Row] = rows) -> None:
                     await tx.write_many(_ADD_COHORT, cohorts)

@@ -7,7 +7,6 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import cast
@@ -16,9 +15,6 @@ from restock.adapters.database.sqlite import SETUP_WAIT_MS, SqliteDatabase, conn
 from restock.adapters.database.sqlite_errors import translated
 from restock.core.errors import InvalidInput, StorageUnusable, Unavailable
 from restock.engine.database.migrate import Schema, pending, upgrade
-
-COMMIT_THREADS = 8
-"""One for each database that may wait for the disk at the same time."""
 
 STORES = "stores"
 """The folder under RESTOCK_HOME that holds the databases and nothing else, so that it can be swapped whole."""
@@ -30,7 +26,6 @@ class EmbeddedDatabases:
     def __init__(self, home: Path, schemas: Mapping[str, Sequence[Schema]]) -> None:
         """`schemas` gives for each database name the contexts that keep tables in it."""
         self.home = home
-        self._commits = ThreadPoolExecutor(COMMIT_THREADS, thread_name_prefix="commit")
         self.folder = home / STORES
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +37,7 @@ class EmbeddedDatabases:
             finish_restore(home)
             for name, owners in schemas.items():
                 migrate(self.folder / f"{name}.db", owners)
-        self._databases = {name: SqliteDatabase(self.folder / f"{name}.db", name, self._commits) for name in schemas}
+        self._databases = {name: SqliteDatabase(self.folder / f"{name}.db", name) for name in schemas}
 
     def __getitem__(self, name: str) -> SqliteDatabase:
         return self._databases[name]
@@ -54,7 +49,6 @@ class EmbeddedDatabases:
         """Finish what waits and close every file."""
         for database in self._databases.values():
             await database.close()
-        self._commits.shutdown()
 
 
 @contextmanager

@@ -11,12 +11,12 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
+from restock.adapters.database.committer import Committer
 from restock.adapters.database.sqlite_errors import translated
 from restock.core import failpoint as failpoints
 from restock.core.errors import Unavailable
@@ -45,6 +45,10 @@ class _Waiting(NamedTuple):
     name: str
     unit: Unit[Any]
     done: asyncio.Future[Any]
+
+
+_Outcome = tuple[object, BaseException | None]
+"""What a unit gave, or why it was undone."""
 
 
 class SqliteTransaction:
@@ -84,10 +88,10 @@ class SqliteTransaction:
 class SqliteDatabase:
     """One file. Open it with `connect`; use it from one event loop."""
 
-    def __init__(self, path: Path, name: str, commits: ThreadPoolExecutor) -> None:
+    def __init__(self, path: Path, name: str) -> None:
         self.name = name
         self.path = path
-        self._commits = commits
+        self._committer = Committer(name)
         self._reader = connect(path)
         self._writer = connect(path)
         self._waiting: deque[_Waiting] = deque()
@@ -118,6 +122,7 @@ class SqliteDatabase:
         """Finish what waits and close the file."""
         while self._group is not None:
             await asyncio.shield(self._group)
+        self._committer.close()
         self._reader.close()
         self._writer.close()
 
@@ -138,12 +143,15 @@ class SqliteDatabase:
             return _fail(group, error)
         except sqlite3.Error as error:
             return _fail(group, translated(error, self.path))
-        outcomes = [(waiting, self._run_unit(waiting)) for waiting in group]
+        outcomes = [(waiting, self._run_unit(waiting, alone=len(group) == 1)) for waiting in group]
         if not self._writer.in_transaction:  # a full disk made SQLite end it: nothing of the group is stored
             return _fail(group, cast("Exception", outcomes[-1][1][1]))
+        if all(problem is not None for _, (_, problem) in outcomes):
+            self._writer.execute("ROLLBACK")
+            return _tell(outcomes)
         try:
             self._pass_failpoints(group, "before")
-            await asyncio.get_running_loop().run_in_executor(self._commits, self._writer.execute, "COMMIT")
+            await self._committer.commit(self._writer)
             self._pass_failpoints(group, "after")
         except sqlite3.Error as error:
             if self._writer.in_transaction:
@@ -151,26 +159,20 @@ class SqliteDatabase:
             return _fail(group, translated(error, self.path))
         for tell in self.on_commit:
             tell()
-        for waiting, (result, problem) in outcomes:
-            if waiting.done.cancelled():
-                continue
-            if problem is None:
-                waiting.done.set_result(result)
-            else:
-                waiting.done.set_exception(problem)
-        return None
+        return _tell(outcomes)
 
-    def _run_unit(self, waiting: _Waiting) -> tuple[object, BaseException | None]:
-        """Run one unit; undo it alone when it raises."""
+    def _run_unit(self, waiting: _Waiting, *, alone: bool) -> _Outcome:
+        """Run one unit; undo it alone when it raises. One that is alone in its group needs no mark to go back to."""
         if not self._writer.in_transaction:  # a full disk makes SQLite end the transaction by itself
             return None, translated(sqlite3.OperationalError("database or disk is full"), self.path)
         execute = self._writer.execute
-        execute("SAVEPOINT unit")
+        if not alone:
+            execute("SAVEPOINT unit")
         try:
             unit = waiting.unit(SqliteTransaction(self._writer, self.path))
             result = drive(cast("Coroutine[Any, Any, object]", unit))
         except BaseException as error:
-            if self._writer.in_transaction:
+            if self._writer.in_transaction and not alone:
                 execute("ROLLBACK TO unit")
                 execute("RELEASE unit")
             if isinstance(error, sqlite3.Error):
@@ -180,7 +182,8 @@ class SqliteDatabase:
             if not isinstance(error, Exception):
                 raise
             return None, error
-        execute("RELEASE unit")
+        if not alone:
+            execute("RELEASE unit")
         return result, None
 
     async def _begin(self) -> None:
@@ -248,6 +251,16 @@ def drive(unit: Coroutine[Any, Any, T]) -> T:
         return cast("T", end.value)
     unit.close()
     raise RuntimeError("a unit of work may await nothing but its transaction")
+
+
+def _tell(outcomes: Sequence[tuple[_Waiting, _Outcome]]) -> None:
+    for waiting, (result, problem) in outcomes:
+        if waiting.done.cancelled():
+            continue
+        if problem is None:
+            waiting.done.set_result(result)
+        else:
+            waiting.done.set_exception(problem)
 
 
 def _fail(group: list[_Waiting], error: Exception) -> None:

@@ -107,6 +107,7 @@ class CohortRunner:
         """Walk cohort after cohort until nobody waits."""
         try:
             while self._waiting:
+                await self._let_in()
                 cohort = [self._waiting.popleft() for _ in range(min(len(self._waiting), COHORT_LIMIT))]
                 await self._walk_together([ticket for ticket in cohort if not ticket.answer.done()])
         finally:
@@ -115,6 +116,16 @@ class CohortRunner:
                 ticket = self._waiting.popleft()
                 if not ticket.answer.done():
                     ticket.answer.set_exception(_told(asyncio.CancelledError()))
+
+    async def _let_in(self) -> None:
+        """Turn the loop while it brings callers to the door: those just answered often come back at once.
+
+        No timer: as soon as a turn brings nobody, the cohort goes.
+        """
+        before = -1
+        while before < len(self._waiting) < COHORT_LIMIT:
+            before = len(self._waiting)
+            await asyncio.sleep(0)
 
     async def _walk_together(self, cohort: list[_Ticket]) -> None:
         start = self._now()
