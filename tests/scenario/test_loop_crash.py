@@ -36,7 +36,7 @@ WRITES = {
     "decisions.trace": "often",
     "dispatch.file": "often",
     "inventory.consume.inventory.orders": "often",
-    "inventory.consume.inventory.receipts": "often",
+    "inventory.consume.inventory.receipts": "once",
     "inventory.put_items": "once",
     "inventory.put_stock": "once",
     "inventory.relay.delete": "often",
@@ -77,7 +77,7 @@ SUSPECTS = [
     "stream.publish.after:middle",
     "stream.offsets.before:middle",
     "inventory.consume.inventory.orders.after:first",
-    "inventory.consume.inventory.receipts.after:last",
+    "inventory.consume.inventory.receipts.after:first",
     "decisions.purchase.mark.before:first",
     "decisions.plan.part.after:first",
     "dispatch.file.before:first",
@@ -285,11 +285,11 @@ def test_only_the_adapter_commits_and_it_passes_failpoints_before_and_after() ->
         if any(isinstance(one, ast.Constant) and one.value == "COMMIT" for one in call.args)
     }
     assert committing == {
-        ("adapters/database/sqlite.py", "_run_group"),
+        ("adapters/database/committer.py", "_run"),
         ("adapters/database/embedded.py", "migrate"),  # one transaction: a crash leaves it to the next start
     }
     text = (SOURCE / "adapters/database/sqlite.py").read_text()
-    before, commit, after = (text.index(word) for word in ('group, "before"', '"COMMIT")', 'group, "after"'))
+    before, commit, after = (text.index(word) for word in ('group, "before"', "_committer.commit(", 'group, "after"'))
     assert before < commit < after
 
 
