@@ -43,6 +43,6 @@ def test_thresholds_tell_direction_and_whether_the_bound_counts() -> None:
         "R0 fires if x rises by more than 3.",
         "R1 fires if x rises by 3.",
         "R2 fires if x falls by more than 1.",
-        "R3 fires if x changes by 5.",
+        "R3 fires if x rises to 7.",
         "R4 fires if the number in 'x + 1 > 9' rises by more than 6.",
     ]

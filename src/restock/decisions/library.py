@@ -74,7 +74,10 @@ class Library:
 
     def _load(self, path: Path, stamp: int, known: _Loaded | None) -> _Loaded:
         try:
-            return _Loaded(path, stamp, Rulebook.parse(read(path), path.name), None)
+            rulebook = Rulebook.parse(read(path), path.name)
+            if not rulebook.rules:
+                raise InvalidInput(f"{path.name} has no rules.", field="rulebook", remedy="Write some, or remove it.")
+            return _Loaded(path, stamp, rulebook, None)
         except RestockError as error:
             if known is None:
                 raise

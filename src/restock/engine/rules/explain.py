@@ -112,6 +112,9 @@ def _threshold(rule: str, test: Expr, text: str, values: Mapping[str, Value]) ->
     difference = shown(EXACT.subtract(left, right).copy_abs())
     direction = "changes" if test.operator == "==" else "falls" if (test.operator[0] == "<") != mirrored else "rises"
     inclusive = test.operator in ("==", "<=", ">=")
-    more = "" if inclusive else "more than "
-    sentence = f"{rule} fires if {subject} {direction} by {more}{difference}."
+    if test.operator == "==":
+        change = f"{'falls' if (left > right) != mirrored else 'rises'} to {shown(left if mirrored else right)}"
+    else:
+        change = f"{direction} by {'' if inclusive else 'more than '}{difference}"
+    sentence = f"{rule} fires if {subject} {change}."
     return Threshold(rule, subject, difference, direction, inclusive, sentence)
