@@ -67,7 +67,7 @@ class Library:
             return None
         for folder in self._folders:
             try:
-                return folder / f"{name}{SUFFIX}", os.stat(f"{folder}{os.sep}{name}{SUFFIX}").st_mtime_ns  # noqa: PTH116 - hot
+                return folder / f"{name}{SUFFIX}", os.stat(f"{folder}{os.sep}{name}{SUFFIX}").st_mtime_ns  # noqa: PTH116 - per decision
             except (OSError, ValueError):
                 continue
         return None

@@ -102,7 +102,7 @@ _CATALOGUE = Statement(
     .limit(bindparam("limit"))
 )
 _ADD_BACKORDER = Statement(
-    BACKORDER.insert().values({name: bindparam(name) for name in _B.keys() if name != "number"})  # noqa: SIM118
+    BACKORDER.insert().values({one.name: bindparam(one.name) for one in _B if one.name != "number"})
 )
 _BACKORDERS = Statement(
     select(_B.number, _B.order_id, _B.product_id, _B.quantity, _B.reason, _B.at)

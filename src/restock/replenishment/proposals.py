@@ -8,7 +8,7 @@ from decimal import Decimal
 from operator import attrgetter
 
 import msgspec
-from sqlalchemy import and_, bindparam, select, true
+from sqlalchemy import ColumnElement, and_, bindparam, select, true
 
 from restock.core.errors import NotFound
 from restock.core.quantity import from_scaled, plain, to_scaled
@@ -22,9 +22,7 @@ _SCALED = ("quantity", "purchase_quantity", "unit_price", "total_amount", "short
 
 _N, _P, _S = PLAN_RUN.c, PROPOSAL.c, SKIP.c
 _COLUMNS = tuple(_P[name] for name in _FIELDS)
-_START = Statement(
-    PLAN_RUN.insert().values({name: bindparam(name) for name in _N.keys() if name != "plan_no"})  # noqa: SIM118
-)
+_START = Statement(PLAN_RUN.insert().values({one.name: bindparam(one.name) for one in _N if one.name != "plan_no"}))
 _LATEST_NO = Statement(select(_N.plan_no).order_by(_N.plan_no.desc()).limit(1))
 _PLAN_COLUMNS = (_N.plan_no, _N.at, _N.warehouse_id, _N.products, _N.outcomes, _N.amounts, _N.digest, _N.basis)
 _READY = Statement(select(*_PLAN_COLUMNS).where(_N.state == "ready").order_by(_N.plan_no.desc()).limit(1))
@@ -156,10 +154,10 @@ async def _latest_no(database: Database) -> int:
     return 0 if found is None else found[0].plan_no
 
 
-def _page(*more: object) -> Statement:
+def _page(*more: ColumnElement[bool]) -> Statement:
     conditions = (_P.plan_no == bindparam("plan"), _P.product_id > bindparam("after"), *more)
     return Statement(
-        select(*_COLUMNS).where(and_(true(), *conditions)).order_by(_P.product_id).limit(bindparam("limit"))  # type: ignore[arg-type]
+        select(*_COLUMNS).where(and_(true(), *conditions)).order_by(_P.product_id).limit(bindparam("limit"))
     )
 
 

@@ -52,7 +52,7 @@ class ParquetLines:
                 yield Line(self._done, row, ",".join(values))
 
     def _slice(self, start: int) -> polars.DataFrame:
-        import polars  # noqa: PLC0415
+        import polars  # noqa: PLC0415 - as above
 
         try:
             text = polars.col(self._columns).cast(polars.String).fill_null("")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
@@ -71,9 +71,9 @@ class TextLines:
                     raw = self._without_mark(raw)
                 yield TextLine(number, self._decoded(raw, number), size)
 
-    def _read(self, readline: object, number: int) -> bytes:
+    def _read(self, readline: Callable[[int], bytes], number: int) -> bytes:
         try:
-            return cast("bytes", readline(MAX_LINE_BYTES + 1))  # type: ignore[operator]
+            return readline(MAX_LINE_BYTES + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise InvalidInput(
                 f"The file cannot be read on: {error}.",
@@ -81,7 +81,7 @@ class TextLines:
                 remedy="It is damaged or was cut off; get it again.",
             ) from error
 
-    def _skip(self, readline: object, number: int) -> int:
+    def _skip(self, readline: Callable[[int], bytes], number: int) -> int:
         """Read to the end of a line that is too long, in pieces; give the bytes skipped."""
         skipped = 0
         while True:

@@ -90,7 +90,7 @@ async def _parquet(path: Path, fields: Sequence[str], pages: Rows) -> int:
 
 
 def _typed(field: str, kind: type) -> polars.Expr:
-    import polars  # noqa: PLC0415
+    import polars  # noqa: PLC0415 - as above
 
     column = polars.col(field)
     if kind is bool:

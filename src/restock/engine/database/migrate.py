@@ -49,8 +49,8 @@ def pending(schema: Schema, current: str | None, database: str) -> bool:
 def upgrade(connection: Connection, schemas: Sequence[Schema]) -> None:
     """Bring the tables of the schemas up to date on an open connection; the caller commits."""
     from alembic.config import Config  # noqa: PLC0415 - 160 ms that a current database does not pay
-    from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
+    from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415 - as above
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - as above
 
     for schema in schemas:
         config = Config()
