@@ -48,7 +48,7 @@ docs: install ## reference pages, written from the program
 	$(BIN)/python docs/generate.py
 
 lock: install ## pin the newest allowed versions
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra prove --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
 
 clean: ## remove the environment, caches and the state in ./var
 	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis
