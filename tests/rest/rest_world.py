@@ -10,8 +10,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -21,6 +21,7 @@ import httpx
 
 from restock.app import App, opened
 from restock.edge.rest.application import Application
+from restock.edge.rest.protocol import Connection, Door
 from restock.inventory.model import Item, StockCount
 from restock.inventory.port import PutItemsRequest, PutStockRequest
 from restock.orders.model import Demand
@@ -41,9 +42,33 @@ class Rest:
     client: httpx.AsyncClient
 
 
-def client_of(application: Application) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type]
-    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+@asynccontextmanager
+async def client_of(application: Application) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a caller that speaks HTTP to the application over a socket of this process."""
+    door = Door(application)
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(door), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        yield client
+        for each in list(door.connections):
+            each.stop()
+
+
+async def answered_early(client: httpx.AsyncClient, head: str, part: bytes, most: int) -> tuple[int, int]:
+    """Send a head, then parts until an answer comes, at most so many; give its status and how many parts were sent."""
+    url = client.base_url
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    answer = asyncio.create_task(reader.readline())
+    writer.write(f"POST /purchasing/flow HTTP/1.1\r\nhost: {url.host}\r\n{head}\r\n\r\n".encode())
+    sent = 0
+    while not answer.done() and sent < most:
+        writer.write(part)
+        sent += 1
+        await writer.drain()
+        await asyncio.sleep(0.001)
+    status = int((await asyncio.wait_for(answer, 10)).split()[1])
+    writer.close()
+    return status, sent
 
 
 async def seeded(app: App, more: int = 0) -> None:

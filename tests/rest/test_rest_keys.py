@@ -106,9 +106,9 @@ async def test_the_effect_happens_once_even_when_the_reply_was_lost(
     assert len((await rest.client.get("/api/v1/orders")).json()["items"]) == 3
 
 
-@pytest.mark.parametrize("key", ["", " ", "x" * 256, "a b", "ä", "a\tb"])
+@pytest.mark.parametrize("key", ["", "x" * 256, "a b", "ä", "a\tb"])
 async def test_a_key_that_is_none_is_refused(client: httpx.AsyncClient, key: str) -> None:
-    answer = await client.post(FLOW, json=ONE, headers={"idempotency-key": key.encode() or b" "})  # type: ignore[dict-item]
+    answer = await client.post(FLOW, json=ONE, headers={"idempotency-key": key.encode()})  # type: ignore[dict-item]
     assert answer.status_code == 422 and answer.json()["field"] == "Idempotency-Key"
     assert await orders(client) == 0
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import parse_qsl
 
 from restock.core.errors import InvalidInput, NotFound, RestockError, Unavailable
 from restock.edge import wire
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_BODY = 8 << 20
 """Bytes of a request body: some 50,000 products in one batch; files are imported with the command line."""
@@ -55,21 +51,21 @@ class Defect(RestockError):
     code = "internal-error"
 
 
-class Gone(Exception):
-    """The caller left before the request was complete."""
+NO_PARAMETERS: Mapping[str, str] = {}
 
 
 @dataclass(slots=True)
 class Request:
-    """A request. Headers are read when the request is made, the body when a route asks for it."""
+    """A request, whole. `path` is as it was sent; the application adds what it finds: parameters, key, request id."""
 
     method: str
     path: str
     query: bytes
     parameters: Mapping[str, str]
     body: bytes
-    key: str
-    request_id: str
+    headers: Mapping[bytes, bytes]
+    key: str = ""
+    request_id: str = ""
 
     def given(self, lists: frozenset[str]) -> dict[str, object]:
         """Give the parameters of the query; those in `lists` may come several times."""
@@ -129,37 +125,6 @@ def idempotency_key(value: bytes) -> str:
             "is not 1 to 255 visible ASCII characters.", field="Idempotency-Key", remedy="Send a UUID, for example."
         )
     return key
-
-
-async def read_body(receive: Receive, announced: int) -> bytes:
-    """Read the body, at most `MAX_BODY` bytes. Raises TooLarge, Gone."""
-    if announced > MAX_BODY:
-        raise _too_large()
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise Gone
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        if len(body) > MAX_BODY:
-            raise _too_large()
-        return body
-    parts, size = [body], len(body)
-    while message.get("more_body"):
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Gone
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > MAX_BODY:
-            raise _too_large()
-    return b"".join(parts)
-
-
-def _too_large() -> TooLarge:
-    return TooLarge(
-        f"The body has more than {MAX_BODY} bytes.",
-        remedy="Send it in parts, or import a file with `restock import`.",
-    )
 
 
 def no_page(path: str) -> NotFound:
