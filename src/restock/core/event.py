@@ -7,10 +7,12 @@ once, the key keeps the order of one thing, the causation leads from a purchase 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from restock.core.value import value
 
 
-@dataclass(frozen=True)
+@value
 class Event:
     """One fact on a topic. `data` holds plain values only: text, bool, int, Decimal, None, lists and dicts of them."""
 

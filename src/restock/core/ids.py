@@ -53,14 +53,18 @@ class Ids:
 
     def new(self) -> str:
         """Give the next identifier: 48 bits of milliseconds, 12 bits of sequence, 62 random bits, as 36 characters."""
-        milliseconds = int(self._clock.now().timestamp() * 1000)
-        stamp = milliseconds << 12
-        if stamp <= self._last:
-            stamp = self._last + 1
-        self._last = stamp
-        value = (stamp >> 12) << 80 | 7 << 76 | (stamp & 0xFFF) << 64 | 2 << 62 | self._source.getrandbits(62)
-        text = f"{value:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        return self.many(1)[0]
+
+    def many(self, count: int) -> list[str]:
+        """Give the next identifiers, with one look at the clock."""
+        stamp = max(int(self._clock.now().timestamp() * 1000) << 12, self._last + 1)
+        self._last = stamp + count - 1
+        bits = self._source.getrandbits
+        made = []
+        for one in range(stamp, stamp + count):
+            text = f"{(one >> 12) << 80 | 7 << 76 | (one & 0xFFF) << 64 | 2 << 62 | bits(62):032x}"
+            made.append(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+        return made
 
     def short(self, prefix: str) -> str:
         """Give an identifier as the published events write it: the prefix and 8 upper-case hexadecimal digits."""

@@ -24,7 +24,8 @@ _EXACT = Context(prec=60)
 """Wide enough that no sum or product of two allowed numbers is ever rounded by the context."""
 
 
-_MAX_SCALED = MAX_NUMBER * ONE
+_MAX_SCALED = int(MAX_NUMBER) * ONE
+_MAX_ADJUSTED = MAX_NUMBER.adjusted()
 
 
 def decimal(value: object, field: str = "") -> Decimal:
@@ -56,8 +57,11 @@ def decimal(value: object, field: str = "") -> Decimal:
 
 def storable(number: Decimal) -> bool:
     """Tell whether `decimal` would take the number; for hot code that asks about many good ones."""
+    if number.adjusted() > _MAX_ADJUSTED or not number.is_finite():  # before an int of as many digits is made
+        return False
     scaled = number.scaleb(SCALE, _EXACT)
-    return scaled.is_finite() and -_MAX_SCALED <= scaled <= _MAX_SCALED and int(scaled) == scaled
+    whole = int(scaled)
+    return -_MAX_SCALED <= whole <= _MAX_SCALED and whole == scaled
 
 
 def not_negative(value: object, field: str = "") -> Decimal:

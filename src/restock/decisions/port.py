@@ -8,6 +8,7 @@ from typing import Protocol
 
 from restock.core.errors import RestockError
 from restock.core.operation import Operation, Permission
+from restock.core.value import value
 
 Facts = Mapping[str, object]
 """Named values: int, Decimal or decimal text for numbers, bool, text."""
@@ -28,7 +29,7 @@ class DecideRequest:
     engine: str = "row"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decision:
     """The values that the rules gave, the rules that fired in order, and the completed facts they saw."""
 

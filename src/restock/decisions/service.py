@@ -43,13 +43,13 @@ class DecisionsService:
         names = {field.name for field in rulebook.inputs}
         decided = rulebook.decide_many(request.facts, engine=request.engine, module=request.module)
         results: list[Decision | RestockError] = []
-        for given, one in zip(request.facts, decided, strict=True):
+        identifiers = self._ids.many(len(decided)) if request.record else [""] * len(decided)
+        for given, one, identifier in zip(request.facts, decided, identifiers, strict=True):
             if isinstance(one, RestockError):
                 results.append(one)
                 continue
             # What the rules used, and beside it what it was derived from: an explanation starts from there.
             facts = {name: value for name, value in given.items() if name in names} | one.facts
-            identifier = self._ids.new() if request.record else ""
             results.append(Decision(identifier, request.rulebook, rulebook.version, one.outputs, one.fired, facts))
         if request.record:
             made = [one for one in results if isinstance(one, Decision)]
@@ -60,7 +60,7 @@ class DecisionsService:
 
     async def keep(self, decisions: Sequence[Decision], subjects: Sequence[str]) -> list[str]:
         """Keep decisions that were made without being recorded; give the identifiers they get."""
-        identifiers = [self._ids.new() for _ in decisions]
+        identifiers = self._ids.many(len(decisions))
         await self._store(decisions, identifiers, subjects, "")
         return identifiers
 

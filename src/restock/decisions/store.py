@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -56,6 +57,13 @@ _VERSION = Statement(select(_V.name, _V.text).where(_V.version == bindparam("ver
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 """Decision values are plain decimals already (`restock.core.quantity.plain`)."""
+
+
+@lru_cache(maxsize=1024)  # a million decisions show a dozen different sets of fired rules
+def _fired_text(fired: tuple[str, ...]) -> str:
+    return _encode(fired).decode()
+
+
 _fired = msgspec.json.Decoder(list[str]).decode
 _values = msgspec.json.Decoder(dict[str, object], float_hook=Decimal).decode
 
@@ -74,7 +82,7 @@ async def add(tx: Transaction, decisions: Sequence[tuple[str, Decision, str]], m
                 "at": at,
                 "facts": _encode(one.facts).decode(),
                 "outputs": _encode(one.outputs).decode(),
-                "fired": _encode(one.fired).decode(),
+                "fired": _fired_text(tuple(one.fired)),
             }
             for identifier, one, subject in decisions
         ],

@@ -143,15 +143,16 @@ async def _write(
     history: list[tuple[OrderEvent, PurchaseOrder | None]] = []
     news: list[Event] = []
     effects: list[tuple[str, Effect]] = []
+    event_ids = iter(ids.many(sum(1 + new.send for new in wanted)))
     for number, new in enumerate(wanted, first):
         created = _order(f"PO-{now.year}-{number:0{NUMBER_DIGITS}}", new, actor, at)
         history.append((OrderEvent(created.po_id, 1, "PurchaseOrderCreated", at, actor, new.reason, {}), created))
-        news.append(_told(ids.new(), "PurchaseOrderCreated", created, new, at))
+        news.append(_told(next(event_ids), "PurchaseOrderCreated", created, new, at))
         if new.send:
             sent = OrderEvent(created.po_id, 2, "PurchaseOrderSent", at, actor, "", {"send_method": new.send_method})
             history.append((sent, None))
             created = apply(created, sent)
-            news.append(_told(ids.new(), "PurchaseOrderSent", created, new, at))
+            news.append(_told(next(event_ids), "PurchaseOrderSent", created, new, at))
         orders.append(created)
         if new.idempotency_key:
             effects.append((new.idempotency_key, Effect(_fingerprint(new), created.po_id)))

@@ -7,11 +7,11 @@ the transaction that writes the event, and a rebuild must equal it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
 from restock.core.errors import Conflict
+from restock.core.value import changed, value
 
 TOPIC = "purchase-orders"
 PARTITIONS = 4
@@ -68,7 +68,7 @@ GIVES_BACK = ("PurchaseOrderRejected", "PurchaseOrderCancelled", "PurchaseOrderC
 """Events after which what was not received is a need again."""
 
 
-@dataclass(frozen=True)
+@value
 class Line:
     """One product on an order. `quantity` and `received` are in the stock unit, the price per purchase unit.
 
@@ -94,7 +94,7 @@ class Line:
         return max(Decimal(0), self.quantity - self.received)
 
 
-@dataclass(frozen=True)
+@value
 class PurchaseOrder:
     """One document to one supplier, as its events left it. Amounts in `currency`; moments as RFC 3339 text."""
 
@@ -119,7 +119,7 @@ class PurchaseOrder:
     version: int = 1
 
 
-@dataclass(frozen=True)
+@value
 class OrderEvent:
     """One thing that happened to an order: who, when, why, and the data that `apply` needs."""
 
@@ -149,11 +149,11 @@ def apply(order: PurchaseOrder, event: OrderEvent) -> PurchaseOrder:
         return _received(order, event)
     state = _AFTER[event.type]
     if event.type == "PurchaseOrderApproved":
-        return replace(order, version=event.version, state=state, approved_by=event.actor)
+        return changed(order, version=event.version, state=state, approved_by=event.actor)
     if event.type == "PurchaseOrderSent":
         method = str(event.data["send_method"])
-        return replace(order, version=event.version, state=state, sent_at=event.at, send_method=method)
-    return replace(order, version=event.version, state=state)
+        return changed(order, version=event.version, state=state, sent_at=event.at, send_method=method)
+    return changed(order, version=event.version, state=state)
 
 
 def rebuilt(created: PurchaseOrder, events: Iterable[OrderEvent]) -> PurchaseOrder:
@@ -166,10 +166,10 @@ def rebuilt(created: PurchaseOrder, events: Iterable[OrderEvent]) -> PurchaseOrd
 
 def _received(order: PurchaseOrder, event: OrderEvent) -> PurchaseOrder:
     arrived = receipt_lines(event.data)
-    lines = tuple(replace(line, received=line.received + arrived.get(line.line_no, Decimal(0))) for line in order.lines)
+    lines = tuple(changed(line, received=line.received + arrived.get(line.line_no, Decimal(0))) for line in order.lines)
     complete = all(line.received >= line.quantity for line in lines)
     state = State.RECEIVED if complete else State.PARTLY_RECEIVED
-    return replace(order, version=event.version, lines=lines, state=state)
+    return changed(order, version=event.version, lines=lines, state=state)
 
 
 def receipt_lines(data: Mapping[str, object]) -> dict[int, Decimal]:

@@ -11,6 +11,7 @@ from restock.core.defaults import DEFAULT_WAREHOUSE
 from restock.core.errors import RestockError
 from restock.core.frame import Frame
 from restock.core.operation import Operation, Permission
+from restock.core.value import value
 from restock.purchasing.model import OrderEvent, PurchaseOrder
 
 
@@ -34,7 +35,7 @@ class PlanFrame(Frame):
     version: Sequence[int]
 
 
-@dataclass(frozen=True)
+@value
 class NewLine:
     """A line to order; `plan_version` is the version of the plan row on which the quantity was decided (0: none)."""
 
@@ -49,7 +50,7 @@ class NewLine:
     decision_id: str = ""
 
 
-@dataclass(frozen=True)
+@value
 class NewOrder:
     """An order to create in `state` approved, pending_approval or draft; `send` sends it in the same step."""
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from restock.core.defaults import DEFAULT_WAREHOUSE
 from restock.core.errors import RestockError
 from restock.core.operation import Operation, Permission
+from restock.core.value import value
 from restock.purchasing.model import PurchaseOrder
 
 
@@ -30,7 +31,7 @@ class FlowBatchRequest:
     warehouse_id: str = DEFAULT_WAREHOUSE
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FlowOrder:
     """The purchase order of a flow, in the published members; purchase quantity and unit beside them."""
 
@@ -49,7 +50,7 @@ class FlowOrder:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Calculation:
     """What the rules calculated, in the published members."""
 
@@ -61,7 +62,7 @@ class Calculation:
     approval_status: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FlowReply:
     """The orchestrator's reply; `outcome` is ordered, covered, no_need or blocked."""
 
@@ -107,7 +108,7 @@ class Plan:
     reused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Proposal:
     """What a decision recommends to buy; not an order, and never supply. `state` is open, ordered or superseded."""
 
@@ -202,7 +203,7 @@ class RunsRequest:
     product_id: str = ""
 
 
-@dataclass(frozen=True)
+@value
 class RunSummary:
     """One run of a flow: when, for what, and what came of it."""
 
