@@ -16,6 +16,7 @@ from restock.core.errors import InvalidInput, NotFound
 from restock.core.ids import Ids
 from restock.engine.database import Database
 from restock.engine.stream import Record, decode, encode
+from restock.engine.stream.outbox import events_in
 from restock.orders import store
 from restock.orders.model import MAX_ITEMS, Demand, NewOrder, OrderItem
 from restock.orders.port import (
@@ -42,7 +43,8 @@ class Oms:
 
     async def events(self) -> list[Record]:
         rows = await self.database.read(store.OUTBOX_EVENTS.next, {"most": 10_000})
-        return [Record(topic, 0, seq, key, value, {}, "") for seq, _, topic, key, value, _ in rows]
+        events = [event for row in rows for event in events_in(row[2])]
+        return [Record(one.topic, 0, place, one.key, one.value, {}, "") for place, one in enumerate(events)]
 
 
 @pytest.fixture

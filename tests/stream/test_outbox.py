@@ -80,7 +80,8 @@ async def test_a_number_is_never_given_twice(shop: Shop) -> None:
 
 async def test_large_events_make_the_batches_small(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "RELAY_BYTES", 10_000)
-    await shop.place([Event(f"e{n}", "T", "orders", "k", "at", {"note": "x" * 1000}) for n in range(300)])
+    for n in range(300):
+        await shop.place([Event(f"e{n}", "T", "orders", "k", "at", {"note": "x" * 1000})])
     sizes = []
     publish = shop.log.publish
 
@@ -91,6 +92,18 @@ async def test_large_events_make_the_batches_small(shop: Shop, monkeypatch: pyte
     monkeypatch.setattr(shop.log, "publish", watched)
     assert await shop.relay.drain() == 300
     assert min(sizes[2:-1]) < 20
+
+
+async def test_events_of_one_unit_stand_in_one_row_unless_they_are_many_or_large(shop: Shop) -> None:
+    small = [order(n) for n in range(outbox.BATCH_EVENTS + 1)]
+    large = [Event(f"l{n}", "T", "orders", "k", "at", {"note": "x" * 700_000}) for n in range(3)]
+    await shop.place([*small, *large])
+    rows = await shop.database.read(shop.outbox.next, {"most": 10})
+    assert [row[1] for row in rows] == [outbox.BATCH_EVENTS, 3, 1]
+    assert [one.event_id for row in rows for one in outbox.events_in(row[2])] == [
+        one.event_id for one in (*small, *large)
+    ]
+    assert await shop.relay.drain() == len(small) + len(large)
 
 
 async def test_a_told_relay_wakes_at_once_and_stops_when_cancelled(shop: Shop) -> None:

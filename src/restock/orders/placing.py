@@ -17,6 +17,7 @@ from restock.core.ids import Ids
 from restock.core.quantity import to_scaled
 from restock.engine.database import Transaction
 from restock.engine.database.once import MAX_KEY, Effect, same_request
+from restock.engine.stream.outbox import Waiting
 from restock.orders import store
 from restock.orders.model import CREATED, CheckedOrder, NewOrder, checked
 from restock.orders.port import Failure, Placement
@@ -146,20 +147,14 @@ class Placing:
             "created_at": self._at,
         }
 
-    def _event(self, draft: _Draft) -> dict[str, object]:
-        """Give the outbox row; its value is what `restock.engine.stream.encode` would make, from the items' bytes."""
+    def _event(self, draft: _Draft) -> Waiting:
+        """Give the event; its value is what `restock.engine.stream.encode` would make, from the items' bytes."""
         order = draft.order
         event_id = f"{self._stem}{draft.place:04x}"
         total, address = order.total_amount, order.shipping_address
         data = _Data(draft.order_id, order.customer_id, msgspec.Raw(draft.items), total, address, CREATED, self._at)
-        return {
-            "event_id": event_id,
-            "topic": TOPIC,
-            "key": order.customer_id,
-            "value": _json(_Envelope(event_id, EVENT, self._at, "", order.customer_id, data)),
-            "headers": "{}",
-            "created_at": self._at,
-        }
+        value = _json(_Envelope(event_id, EVENT, self._at, "", order.customer_id, data))
+        return Waiting(event_id, TOPIC, order.customer_id, value)
 
 
 def refused(error: RestockError) -> Placement:

@@ -11,13 +11,12 @@ from restock.core.errors import NotFound
 from restock.core.quantity import from_scaled
 from restock.engine.database import Database, Row, Statement, Transaction
 from restock.engine.database.once import Once
-from restock.engine.stream import Outbox
+from restock.engine.stream.outbox import Outbox, Waiting
 from restock.orders.model import OrderItem
 from restock.orders.port import Order, OrderPage
 from restock.orders.tables import CUSTOMER_ORDER, EFFECT, OUTBOX
 
 OUTBOX_EVENTS = Outbox(OUTBOX)
-"""For the relay; orders are written to its table by `add`, whose value is encoded once for row and event."""
 
 EFFECTS = Once(EFFECT)
 
@@ -29,7 +28,6 @@ def _insert(table_columns: Sequence[str]) -> dict[str, object]:
 
 
 _ADD = Statement(insert(CUSTOMER_ORDER).values(_insert(CUSTOMER_ORDER.columns.keys())))
-_ADD_EVENT = Statement(insert(OUTBOX).values(_insert(OUTBOX.columns.keys())))
 _TAKEN = Statement(select(_C.order_id).where(_C.order_id.in_(bindparam("ids", expanding=True))))
 _SHOWN = (
     _C.order_id,
@@ -49,10 +47,10 @@ _NO_BOUND = (1 << 63) - 1
 _items = msgspec.json.Decoder(list[OrderItem]).decode
 
 
-async def add(tx: Transaction, orders: Sequence[dict[str, object]], events: Sequence[dict[str, object]]) -> None:
+async def add(tx: Transaction, orders: Sequence[dict[str, object]], events: Sequence[Waiting]) -> None:
     """Write orders and their events. Raises KeyTaken when an order identifier is taken."""
     await tx.write_many(_ADD, orders)
-    await tx.write_many(_ADD_EVENT, events)
+    await OUTBOX_EVENTS.add_encoded(tx, events)
 
 
 async def taken(tx: Transaction, ids: Sequence[str]) -> set[str]:

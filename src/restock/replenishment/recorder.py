@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 from sqlalchemy import and_, bindparam, func, select
@@ -153,17 +154,25 @@ def _kept(context: Mapping[str, object]) -> dict[str, object]:
 
 def run_row(cohort_id: str, summary: RunSummary, run: RunResult) -> dict[str, object]:
     """Give the row of a run."""
+    row: dict[str, object] = dict(summary.__dict__)
+    row["cohort_id"] = cohort_id
+    row["context"] = _encode(_kept(run.context)).decode()
+    skipped = tuple(sorted(run.skipped)) if run.skipped else ()
+    row["notes"] = _plain_notes(skipped) if run.notes is None and run.error is None else _notes(run, skipped)
+    return row
+
+
+def _notes(run: RunResult, skipped: tuple[str, ...]) -> str:
     notes = {
         node: {"status": note.status, "attempts": note.attempts, "error": str(note.cause or "")}
         for node, note in (run.notes or {}).items()
     }
-    skipped = sorted(run.skipped or ())
-    return {
-        **{name: getattr(summary, name) for name in RunSummary.__dataclass_fields__},
-        "cohort_id": cohort_id,
-        "context": _encode(_kept(run.context)).decode(),
-        "notes": _encode({"notes": notes, "skipped": skipped, "failed": run.failed_node}).decode(),
-    }
+    return _encode({"notes": notes, "skipped": skipped, "failed": run.failed_node}).decode()
+
+
+@lru_cache(maxsize=1024)  # a flow has a few ways through it
+def _plain_notes(skipped: tuple[str, ...]) -> str:
+    return _encode({"notes": {}, "skipped": skipped, "failed": ""}).decode()
 
 
 async def runs(database: Database, request: RunsRequest) -> list[RunSummary]:

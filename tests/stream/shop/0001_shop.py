@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from restock.engine.stream.tables import create_inbox, create_outbox
+from restock.engine.stream.tables import batch_outbox, create_inbox, create_outbox
 
 revision = "0001"
 down_revision = None
@@ -11,6 +11,7 @@ down_revision = None
 
 def upgrade() -> None:
     create_outbox(op)
+    batch_outbox(op)
     create_inbox(op)
     op.create_table(
         "effect",

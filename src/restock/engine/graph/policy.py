@@ -152,7 +152,7 @@ class Tools:
 
 
 class _Job:
-    __slots__ = ("attempts", "contexts", "items", "keys", "pending", "results", "twins")
+    __slots__ = ("attempts", "contexts", "is_new", "items", "keys", "pending", "plain", "results", "twins")
 
     def __init__(self, items: Sequence[Mapping[str, object]], contexts: Sequence[Mapping[str, object]]) -> None:
         self.items = items
@@ -162,6 +162,10 @@ class _Job:
         self.attempts = [0] * len(items)
         self.keys: list[object] = []
         self.twins: dict[int, int] = {}
+        self.is_new = True
+        """Whether nothing was answered yet."""
+        self.plain = False
+        """Whether the first call answered every item well: then there is nothing to tell but the answers."""
 
 
 class Governor:
@@ -229,6 +233,10 @@ class Governor:
         """Take in the answer for the pending items; say whether any of them is to be tried again."""
         retry = self._policy.retry
         results = listed(answer, len(job.pending), self._name)
+        if not self._breaker and not self._policy.cache and job.is_new and not any(map(_is_noted, results)):
+            job.results, job.pending, job.plain = results, [], True
+            return False
+        job.is_new = False
         errors = [error_of(result) for result in results]
         if self._breaker and not isinstance(errors[0], BreakerOpen):
             self._breaker.leave(any(error is None or not _is_transient(error) for error in errors))
@@ -261,6 +269,8 @@ class Governor:
         job.pending = missing
 
     def _close(self, job: _Job) -> list[object]:
+        if job.plain:
+            return job.results
         rule = self._policy.cache
         for index, result in enumerate(job.results):
             error = error_of(result)
@@ -290,6 +300,10 @@ class Governor:
 
 def _value(result: object) -> object:
     return result.value if isinstance(result, Outcome) else result
+
+
+def _is_noted(result: object) -> bool:
+    return isinstance(result, Exception | Outcome)
 
 
 def _is_transient(error: Exception) -> bool:

@@ -33,6 +33,9 @@ MAX_DEPTH = 32
 
 _INT64 = 1 << 63
 
+_AS_IT_IS = frozenset({str, bool, type(None)})
+"""What is written exactly whatever it holds."""
+
 
 class _Envelope(msgspec.Struct):
     event_id: str
@@ -107,10 +110,8 @@ class _NotPlain(Exception):
 def _exact(value: object, depth: int) -> object:
     """Give the value in a form that the encoder writes exactly and plainly."""
     kind = type(value)
-    if kind is str or kind is bool or value is None:
+    if kind in _AS_IT_IS or (kind is Decimal and _PLAIN(str(value))):
         return value
-    if kind is Decimal and _PLAIN(text := str(value)):
-        return msgspec.Raw(text.encode())
     if isinstance(value, int):
         return value if -_INT64 <= value < _INT64 else _number(Decimal(value))
     if isinstance(value, Decimal):
@@ -134,6 +135,10 @@ def _exact_members(value: Mapping[object, object], depth: int) -> dict[str, obje
     for name, inner in value.items():
         if not isinstance(name, str):
             raise _NotPlain(f"{name!r} is not a member name.", "Give text.")
+        kind = type(inner)
+        if kind in _AS_IT_IS or (kind is Decimal and _PLAIN(str(inner))):
+            members[name] = inner
+            continue
         try:
             members[name] = _exact(inner, depth)
         except _NotPlain as error:
@@ -168,6 +173,8 @@ def _too_long(number: Decimal) -> bool:
 
 def _read_number(text: str) -> Decimal:
     number = Decimal(text)
+    if len(text) <= MAX_DIGITS and text.isascii() and "e" not in text and "E" not in text:
+        return number
     if _too_long(number):  # otherwise a short text like 1e999999 would fill the memory of whoever writes it out
         raise ValueError(f"the number {text[:64]} has too many digits")
     return number

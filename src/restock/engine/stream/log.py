@@ -1,8 +1,9 @@
 """The embedded log: the stream in one database of its own, no server needed.
 
 A publish is one transaction: the partitions' next offsets are raised and the records added together, so offsets are dense
-and two processes never give one twice. Publishes that wait at the same time share one flush of the disk (the database
-port's group commit). Durable writes are named `create_topic`, `publish` and `offsets` for failpoints.
+and two processes never give one twice. What one publish adds to a partition stands in one row, a record batch.
+Publishes that wait at the same time share one flush of the disk (the database port's group commit). Durable writes are
+named `create_topic`, `publish` and `offsets` for failpoints.
 """
 
 from __future__ import annotations
@@ -32,24 +33,33 @@ from restock.engine.stream.port import (
     check_message,
     checked_name,
     checked_partitions,
-    headers_text,
-    text_bytes,
+    headers_bytes,
 )
 
 SCHEMA = Schema("stream", Path(__file__).parent / "migrations")
 """The log's tables, for the folder of databases; the log's database is named "stream"."""
 
+BATCH_RECORDS = 500
+"""Records in one row: beyond that a row saves nothing more, and a reader that wants few unpacks many."""
+
+BATCH_BYTES = 1 << 20
+"""A row is closed once it has so many bytes: what it holds is read as a whole."""
+
 READ_BYTES = 8 << 20
 """A read stops after the slice that reaches this size, so that records of 1 MiB do not fill the memory."""
 
-FIRST_SLICE = 64
-"""Records asked for before the sizes are known; each further slice is twice as long while records stay small."""
+FIRST_SLICE = 8
+"""Batches asked for before the sizes are known; each further slice is twice as long while they stay small."""
 
-_headers_of = msgspec.json.Decoder(dict[str, str]).decode
+Entry = tuple[str, bytes, Mapping[str, str]]
+"""A record as it stands in a batch: key, value, headers."""
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(list[tuple[str, bytes, dict[str, str]]]).decode
 
 Row = dict[str, object]
-Layout = dict[int, dict[int, list[tuple[int, Row]]]]
-"""Topic number, partition, and the rows for it with their place in the caller's list."""
+Layout = dict[int, dict[int, list[tuple[int, Entry]]]]
+"""Topic number, partition, and the entries for it with their place in the caller's list."""
 
 
 class LogListener:
@@ -122,21 +132,20 @@ class EmbeddedLog:
         layout = await self._layout(messages)
         places: list[tuple[int, int]] = [(0, 0)] * len(messages)
 
+        at = timestamp(self._clock.now())
+
         async def add(tx: Transaction) -> None:
             raised: list[Row] = []
             rows: list[Row] = []
             for number, parts in layout.items():
                 found = await tx.read(sql.HIGHS, {"wanted": number, "partitions": list(parts)})
                 for part, high in found:
-                    offset = high
-                    for place, row in parts[part]:
-                        row["offset"] = offset
+                    for offset, (place, _) in enumerate(parts[part], high):
                         places[place] = (part, offset)
-                        rows.append(row)
-                        offset += 1
-                    raised.append({"of_topic": number, "of_partition": part, "new_high": offset})
+                    rows += _batches(number, part, high, [entry for _, entry in parts[part]], at)
+                    raised.append({"of_topic": number, "of_partition": part, "new_high": high + len(parts[part])})
             await tx.write_many(sql.RAISE_HIGH, raised)
-            await tx.write_many(sql.ADD_RECORD, rows)
+            await tx.write_many(sql.ADD_BATCH, rows)
 
         await self._database.write("publish", add)
         self._ring({message.topic for message in messages})
@@ -152,17 +161,20 @@ class EmbeddedLog:
         records: list[Record] = []
         size, ask = 0, FIRST_SLICE
         while size < READ_BYTES and len(records) < limit:
-            most = min(ask, limit - len(records))
+            most = ask
             found = await self._database.read(
                 sql.READ, {"wanted": number, "of_partition": partition, "start": offset, "most": most}
             )
-            records += [
-                Record(topic, partition, place, key, value, _headers_of(headers), at)
-                for place, key, value, headers, at in found
-            ]
+            for base, _, batch, at in found:
+                entries = _unpack(batch)[max(0, offset - base) : offset - base + limit - len(records)]
+                first = max(base, offset)
+                records += [
+                    Record(topic, partition, place, key, value, headers, at)
+                    for place, (key, value, headers) in enumerate(entries, first)
+                ]
+                offset = first + len(entries)
             if len(found) < most:
                 break
-            offset = found[-1][0] + 1
             size += sum(len(row[2]) for row in found)
             ask *= 2
         return records
@@ -237,22 +249,13 @@ class EmbeddedLog:
                     listener.ring()
 
     async def _layout(self, messages: Sequence[Message]) -> Layout:
-        """Check every message and sort the rows by topic and partition, keeping their order."""
-        at = timestamp(self._clock.now())
+        """Check every message and sort the entries by topic and partition, keeping their order."""
         layout: Layout = defaultdict(lambda: defaultdict(list))
         for place, message in enumerate(messages):
             topic, key, value = message.topic, message.key, message.value
-            headers = headers_text(topic, message.headers)
-            check_message(topic, key, value, text_bytes(headers))
+            check_message(topic, key, value, headers_bytes(topic, message.headers))
             number, partitions = self._topics.get(topic) or await self._topic(topic)
-            part = partition_for(key, partitions)
-            layout[number][part].append(
-                (
-                    place,
-                    {"topic": number, "partition": part, "offset": 0, "key": key, "value": value,
-                     "headers": headers, "at": at},
-                )
-            )  # fmt: skip
+            layout[number][partition_for(key, partitions)].append((place, (key, value, message.headers)))
         return layout
 
     async def _topic(self, name: str) -> tuple[int, int]:
@@ -274,3 +277,19 @@ class EmbeddedLog:
                 remedy=f"It has 0 to {partitions - 1}.",
             )
         return number
+
+
+def _batches(topic: int, partition: int, base: int, entries: Sequence[Entry], at: str) -> list[Row]:
+    """Cut the entries of one partition into rows of at most `BATCH_RECORDS` and about `BATCH_BYTES`."""
+    rows: list[Row] = []
+    start = size = 0
+    for place, (_, value, _) in enumerate(entries, 1):
+        size += len(value)
+        if place - start == BATCH_RECORDS or size >= BATCH_BYTES or place == len(entries):
+            part = entries[start:place]
+            rows.append(
+                {"topic": topic, "partition": partition, "base": base + start, "records": len(part),
+                 "batch": _pack(part), "at": at}
+            )  # fmt: skip
+            start, size = place, 0
+    return rows

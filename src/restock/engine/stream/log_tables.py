@@ -9,16 +9,16 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    Text,
     bindparam,
+    func,
     insert,
     select,
     update,
 )
 
 from restock.engine.database import Statement
-from restock.engine.database.columns import count, document, label, moment
-from restock.engine.stream.port import MAX_MESSAGE_BYTES
+from restock.engine.database.columns import count, label, moment
+from restock.engine.stream.tables import BATCH_ROOM
 
 METADATA = MetaData()
 
@@ -36,15 +36,14 @@ TOPIC = Table(
     moment("created_at"),
 )
 PARTITION = Table("partition", METADATA, _part("topic"), _part("partition"), count("low"), count("high"))
-RECORD = Table(
-    "record",
+BATCH = Table(
+    "record_batch",
     METADATA,
     _part("topic"),
     _part("partition"),
-    _part("offset"),
-    Column("key", Text, nullable=False),
-    Column("value", LargeBinary(MAX_MESSAGE_BYTES), nullable=False),
-    document("headers"),
+    _part("base"),
+    count("records"),
+    Column("batch", LargeBinary(BATCH_ROOM), nullable=False),
     moment("at"),
 )
 COMMITTED = Table(
@@ -71,15 +70,26 @@ RAISE_HIGH = Statement(
     .where(PARTITION.c.topic == bindparam("of_topic"), PARTITION.c.partition == bindparam("of_partition"))
     .values(high=bindparam("new_high"))
 )
-ADD_RECORD = Statement(insert(RECORD))
+ADD_BATCH = Statement(insert(BATCH))
+_HOLDS = BATCH.alias("holds")
 READ = Statement(
-    select(RECORD.c.offset, RECORD.c.key, RECORD.c.value, RECORD.c.headers, RECORD.c.at)
+    select(BATCH.c.base, BATCH.c.records, BATCH.c.batch, BATCH.c.at)
     .where(
-        RECORD.c.topic == bindparam("wanted"),
-        RECORD.c.partition == bindparam("of_partition"),
-        RECORD.c.offset >= bindparam("start"),
+        BATCH.c.topic == bindparam("wanted"),
+        BATCH.c.partition == bindparam("of_partition"),
+        BATCH.c.base
+        >= func.coalesce(  # the batch that holds the first record asked for
+            select(func.max(_HOLDS.c.base))
+            .where(
+                _HOLDS.c.topic == bindparam("wanted"),
+                _HOLDS.c.partition == bindparam("of_partition"),
+                _HOLDS.c.base <= bindparam("start"),
+            )
+            .scalar_subquery(),
+            0,
+        ),
     )
-    .order_by(RECORD.c.offset)
+    .order_by(BATCH.c.base)
     .limit(bindparam("most"))
 )
 COMMITS = Statement(

@@ -1,6 +1,7 @@
 """The outbox and its relay: an event leaves if, and only if, the change it tells of was committed.
 
-A context adds events in the unit that makes the change. The relay publishes them in the order of `seq` and deletes exactly
+A context adds events in the unit that makes the change; those of one unit stand in one row, because a row per event would
+cost more than the event. The relay publishes them in the order of `seq` and deletes exactly
 the rows it published. It never remembers the highest `seq`: with several writers a lower number can become visible later.
 A crash between publish and delete publishes again; the consumers' inboxes drop the second delivery. Two relays on one
 outbox are legal too: the first appearance of the events is still in order.
@@ -21,13 +22,13 @@ from restock.core.event import Event
 from restock.engine.database import Database, Row, Statement, Transaction
 from restock.engine.stream.codec import encode
 from restock.engine.stream.pace import Pace
-from restock.engine.stream.port import EVENT_ID_HEADER, NO_HEADERS_TEXT, Message, Stream, check_message
+from restock.engine.stream.port import EVENT_ID_HEADER, Message, Stream, check_message
 
 RELAY_BATCH = 2_000
 """Events per publish: large enough that two disk flushes cost little each, small enough to hold a lock under 20 ms."""
 
 FIRST_BATCH = 128
-"""Events of a relay's first batch, before it knows how large they are: at most 128 MiB even at the size limit."""
+"""Rows of a relay's first batch, before it knows how large they are: at most 256 MiB even at the size limit."""
 
 RELAY_BYTES = 8 << 20
 """Batches grow while they stay under this size and shrink above it, so that large events do not fill the memory."""
@@ -41,7 +42,12 @@ RETRY_SECONDS = 0.1
 RETRY_MOST_SECONDS = 5.0
 """Longest pause: a stream that comes back is noticed within it."""
 
-_headers_of = msgspec.json.Decoder(dict[str, str]).decode
+BATCH_EVENTS = 500
+"""Events in one row: beyond that a row saves nothing more."""
+
+BATCH_BYTES = 1 << 20
+"""A row is closed once it has so many bytes, so that the relay can take rows within `RELAY_BYTES`."""
+
 HEADER_ROOM = 256
 """Bytes kept free for headers when the size of an event is checked, before it is known which travel along."""
 
@@ -53,6 +59,15 @@ class Backlog(NamedTuple):
     oldest: str
 
 
+class Waiting(NamedTuple):
+    """An event as it waits: encoded, and checked to be what every stream takes."""
+
+    event_id: str
+    topic: str
+    key: str
+    value: bytes
+
+
 class Outbox:
     """The events of one context that wait to be published; `table` comes from `tables.outbox_table`."""
 
@@ -62,33 +77,39 @@ class Outbox:
         filled = [column.name for column in columns if column.name != "seq"]
         self._add = Statement(insert(table).values({name: bindparam(name) for name in filled}))
         self.next = Statement(
-            select(columns.seq, columns.event_id, columns.topic, columns.key, columns.value, columns.headers)
-            .order_by(columns.seq)
-            .limit(bindparam("most"))
+            select(columns.seq, columns.events, columns.batch).order_by(columns.seq).limit(bindparam("most"))
         )
         self.forget = Statement(delete(table).where(columns.seq.between(bindparam("first"), bindparam("last"))))
-        self._backlog = Statement(select(func.count(), func.min(columns.created_at)).select_from(table))
+        self._backlog = Statement(select(func.sum(columns.events), func.min(columns.created_at)).select_from(table))
 
     async def add(self, tx: Transaction, events: Sequence[Event]) -> None:
         """Write the events in this unit, in their order; they are published once it is committed.
 
         Raises InvalidInput for an event that no stream would take, so that the unit fails and not the relay.
         """
+        await self.add_encoded(tx, [Waiting(one.event_id, one.topic, one.key, encode(one)) for one in events])
+
+    async def add_encoded(self, tx: Transaction, events: Sequence[Waiting]) -> None:
+        """Write events whose values are those of `restock.engine.stream.encode`. Raises InvalidInput."""
         at = timestamp(self._clock.now())
         rows: list[dict[str, object]] = []
+        batch: list[Waiting] = []
+        size = 0
         for event in events:
-            value = encode(event)
-            check_message(event.topic, event.key, value, HEADER_ROOM)
-            rows.append(
-                {"event_id": event.event_id, "topic": event.topic, "key": event.key, "value": value,
-                 "headers": NO_HEADERS_TEXT, "created_at": at}
-            )  # fmt: skip
+            check_message(event.topic, event.key, event.value, HEADER_ROOM)
+            batch.append(event)
+            size += len(event.value)
+            if len(batch) == BATCH_EVENTS or size >= BATCH_BYTES:
+                rows.append({"events": len(batch), "batch": _pack(batch), "created_at": at})
+                batch, size = [], 0
+        if batch:
+            rows.append({"events": len(batch), "batch": _pack(batch), "created_at": at})
         await tx.write_many(self._add, rows)
 
     async def backlog(self, database: Database) -> Backlog:
         """Give how many events wait and since when."""
         ((events, oldest),) = await database.read(self._backlog)
-        return Backlog(events, oldest or "")
+        return Backlog(int(events or 0), oldest or "")
 
 
 class Relay:
@@ -148,16 +169,18 @@ class Relay:
             rows = await self._database.read(self._outbox.next, {"most": self._most})
             if not rows:
                 return 0
-            await self._stream.publish([_message(row) for row in rows])
+            rows = _within(rows, RELAY_BATCH)
+            messages = [_message(event) for row in rows for event in events_in(row[2])]
+            await self._stream.publish(messages)
             runs = _runs([row[0] for row in rows])
 
             async def forget(tx: Transaction) -> None:
                 await tx.write_many(self._outbox.forget, runs)
 
             await self._database.write("relay.delete", forget)
-            small = sum(len(row[4]) for row in rows) < RELAY_BYTES
+            small = sum(len(row[2]) for row in rows) < RELAY_BYTES
             self._most = min(self._most * 2, RELAY_BATCH) if small else max(self._most // 2, 1)
-            return len(rows)
+            return len(messages)
 
     async def _until_told(self) -> None:
         try:
@@ -167,10 +190,19 @@ class Relay:
             return
 
 
-def _message(row: Row) -> Message:
-    _, event_id, topic, key, value, headers = row
-    own = {EVENT_ID_HEADER: event_id}
-    return Message(topic, key, value, own if headers == NO_HEADERS_TEXT else _headers_of(headers) | own)
+def _within(rows: list[Row], most: int) -> list[Row]:
+    """Give the first rows with at most so many events, but one at least."""
+    events = 0
+    for place, row in enumerate(rows):
+        events += row[1]
+        if events > most and place:
+            return rows[:place]
+    return rows
+
+
+def _message(event: Waiting) -> Message:
+    event_id, topic, key, value = event
+    return Message(topic, key, value, {EVENT_ID_HEADER: event_id})
 
 
 def _runs(numbers: Iterable[int]) -> list[dict[str, int]]:
@@ -182,3 +214,8 @@ def _runs(numbers: Iterable[int]) -> list[dict[str, int]]:
         else:
             runs.append({"first": number, "last": number})
     return runs
+
+
+_pack = msgspec.msgpack.Encoder().encode
+events_in = msgspec.msgpack.Decoder(list[Waiting]).decode
+"""Gives the events of a row's batch."""

@@ -52,9 +52,6 @@ TopicPartition = tuple[str, int]
 """The topic's name and the partition's number."""
 
 NO_HEADERS: Mapping[str, str] = {}
-NO_HEADERS_TEXT = "{}"
-
-_json = msgspec.json.Encoder().encode
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -178,19 +175,21 @@ def checked_partitions(partitions: int) -> int:
     return partitions
 
 
-def headers_text(topic: str, headers: Mapping[str, str]) -> str:
-    """Give the headers as one JSON object, the form in which they are stored. Raises InvalidInput for other than text."""
-    if not headers:
-        return NO_HEADERS_TEXT
-    try:
-        for name, text in headers.items():
-            if not isinstance(name, str) or not isinstance(text, str):
-                raise TypeError(f"header {name!r} is {text!r}")
-        return _json(headers).decode()
-    except (TypeError, UnicodeEncodeError) as error:
-        raise InvalidInput(
-            f"A message for topic {topic} has headers that are not text: {error}.", field="headers"
-        ) from error
+def headers_bytes(topic: str, headers: Mapping[str, str]) -> int:
+    """Give the length of all headers in UTF-8. Raises InvalidInput for other than text."""
+    size = 0
+    for name, text in headers.items():
+        if not isinstance(name, str) or not isinstance(text, str):
+            raise InvalidInput(
+                f"A message for topic {topic} has headers that are not text: {name!r} is {text!r}.", field="headers"
+            )
+        try:
+            size += text_bytes(name) + text_bytes(text)
+        except UnicodeEncodeError as error:
+            raise InvalidInput(
+                f"A message for topic {topic} has headers that are not text: {error}.", field="headers"
+            ) from error
+    return size
 
 
 def text_bytes(text: str) -> int:

@@ -9,23 +9,36 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    column,
+    insert,
+    select,
+    table,
+)
 
-from restock.engine.database.columns import document, identifier, label, moment, sequence
-from restock.engine.stream.port import MAX_MESSAGE_BYTES
+from restock.engine.database.columns import count, identifier, label, moment, sequence
+
+BATCH_ROOM = 4 << 20
+"""Bytes that a batch can take: those at which one is closed, and the largest event after them."""
 
 
 def outbox_table(metadata: MetaData, prefix: str = "") -> Table:
-    """Describe the events that wait for the relay, in the order in which they were written."""
+    """Describe the batches of events that wait for the relay, in the order in which they were written."""
     return Table(
-        f"{prefix}outbox",
+        f"{prefix}outbox_batch",
         metadata,
         sequence("seq"),
-        identifier("event_id"),
-        label("topic"),
-        Column("key", Text, nullable=False),
-        Column("value", LargeBinary(MAX_MESSAGE_BYTES), nullable=False),
-        document("headers"),
+        count("events"),
+        Column("batch", LargeBinary(BATCH_ROOM), nullable=False),
         moment("created_at"),
     )
 
@@ -57,6 +70,29 @@ def create_outbox(op: ModuleType, prefix: str = "") -> None:
         Column("created_at", String(27), nullable=False),
         sqlite_autoincrement=True,
     )
+
+
+def batch_outbox(op: ModuleType, prefix: str = "") -> None:
+    """Make the outbox, version 2, inside an Alembic revision: events that were committed together stand in one row.
+
+    What waits in version 1 becomes batches of one; a batch is a MessagePack array of [event_id, topic, key, value].
+    """
+    op.create_table(
+        f"{prefix}outbox_batch",
+        Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+        Column("events", BigInteger, nullable=False),
+        Column("batch", LargeBinary(4 << 20), nullable=False),
+        Column("created_at", String(27), nullable=False),
+        sqlite_autoincrement=True,
+    )
+    names = ("event_id", "topic", "key", "value", "created_at", "seq")
+    old = table(f"{prefix}outbox", *map(column, names))
+    new = table(f"{prefix}outbox_batch", *map(column, ("events", "batch", "created_at")))
+    connection = op.get_bind()
+    for *event, at, _ in connection.execute(select(old).order_by(old.c.seq)).fetchall():
+        row = {"events": 1, "batch": msgspec.msgpack.encode([event]), "created_at": at}
+        connection.execute(insert(new).values(row))
+    op.drop_table(old.name)
 
 
 def create_inbox(op: ModuleType, prefix: str = "") -> None:
