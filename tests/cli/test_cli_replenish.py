@@ -144,3 +144,16 @@ def test_operations_lists_every_operation(answer: Answer, restock: Restock) -> N
     names = {one["name"] for one in answer("operations")}
     assert "replenishment.flow" in names
     assert "POST /purchasing/flow" in restock("operations").stdout
+
+
+def test_one_is_told_as_one_and_money_of_two_currencies_is_never_added(company: Restock, tmp_path: Path) -> None:
+    assert "9 products, 3 proposals, 8,146.50 USD." in company("plan").stdout
+    terms = tmp_path / "terms.csv"
+    terms.write_text("product_id,supplier_id,unit_price,lead_time_days,currency\nPROD-002,SUP-002,15.5,5,EUR\n")
+    company("import", "suppliers", terms)
+    assert "3 proposals, 3,797.50 EUR, 4,349.00 USD." in company("plan").stdout
+    told = company("purchase").stdout
+    assert "3 orders, 4,101.30 EUR, 4,696.92 USD with tax; 0 waiting for approval." in told
+    assert "0 proposals, nothing." in company("plan").stdout
+    lines = company("purchasing", "orders").stdout
+    assert ("1 row " in lines, "1 rows" in lines) == (True, False)

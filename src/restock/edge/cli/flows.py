@@ -10,7 +10,7 @@ import click
 
 from restock.core.defaults import DEFAULT_WAREHOUSE
 from restock.core.errors import InvalidInput, NotFound, RestockError
-from restock.edge.cli.output import Column, Progress, echo_json, note, table
+from restock.edge.cli.output import Column, Progress, counted, echo_json, note, table
 from restock.edge.cli.session import as_json, work
 from restock.edge.cli.shell import Shell
 from restock.edge.running import Running
@@ -94,7 +94,8 @@ def validate(ctx: click.Context, files: Sequence[str], as_json: bool) -> None:
             if isinstance(one, RestockError):
                 note(f"restock: {one}")
             else:
-                click.echo(f"{file}: right. Flow {one.name}, {len(one.nodes)} nodes in {len(one.layers)} layers.")
+                size = f"{counted(len(one.nodes), 'node')} in {counted(len(one.layers), 'layer')}"
+                click.echo(f"{file}: right. Flow {one.name}, {size}.")
     if wrong:
         ctx.exit(wrong[0].exit_code)
 

@@ -14,7 +14,7 @@ import msgspec
 from restock.core.errors import InvalidInput, RestockError
 from restock.core.operation import Operation
 from restock.edge import wire
-from restock.edge.cli.output import Column, echo_json, pairs, table
+from restock.edge.cli.output import Column, counted, echo_json, pairs, table
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.session import as_json, work
 from restock.edge.running import Running
@@ -225,7 +225,7 @@ def _rows(rows: Sequence[object], indent: str) -> str:
 def _nested(value: object) -> object:
     """Show a list inside a row as its length, or its texts."""
     if isinstance(value, list):
-        return ", ".join(value) if all(isinstance(one, str) for one in value) else f"{len(value)} rows"
+        return ", ".join(value) if all(isinstance(one, str) for one in value) else counted(len(value), "row")
     return "…" if isinstance(value, dict) and value else "" if isinstance(value, dict) else value
 
 
