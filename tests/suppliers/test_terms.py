@@ -50,6 +50,7 @@ def test_all_values_are_read() -> None:
         *(("order_multiple", value) for value in ("0", "-1", "some", 0.5)),
         *(("is_active", value) for value in ("perhaps", "2", 7)),
         *(("rank", value) for value in ("first", 1.0)),
+        *(("currency", value) for value in ("DOLLAR", "US", "U$D", 840, "JPY", "kwd")),
         *(
             (field, value)
             for field in ("product_id", "supplier_id")
@@ -72,6 +73,21 @@ def test_whole_days_are_accepted(value: object) -> None:
 def test_a_text_that_no_column_could_hold_is_refused(field: str) -> None:
     with pytest.raises(InvalidInput):
         terms({**GOOD, field: "x" * 129})
+
+
+@pytest.mark.parametrize("value", ["eur", " EUR ", "EUR"])
+def test_a_currency_is_its_three_letters(value: str) -> None:
+    assert terms({**GOOD, "currency": value}).currency == "EUR"
+
+
+def test_a_currency_without_cents_is_refused_because_the_rules_round_to_cents() -> None:
+    with pytest.raises(InvalidInput, match="JPY has 0 decimals, and the rules round to 2"):
+        terms({**GOOD, "currency": "JPY"})
+
+
+def test_days_before_today_are_called_negative() -> None:
+    with pytest.raises(InvalidInput, match="-7 is negative"):
+        terms({**GOOD, "lead_time_days": "-7"})
 
 
 def test_a_broken_rank_is_refused() -> None:
