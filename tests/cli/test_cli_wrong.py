@@ -10,13 +10,16 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from cli_world import Answer, Restock, program, serving
 
+from restock.core.errors import InvalidInput
 from restock.edge.cli import explain
 from restock.edge.cli.root import COMMANDS
+from restock.settings import LIMITS, Settings, load
 
 
 def refused(result: subprocess.CompletedProcess[str], status: int, *words: str) -> None:
@@ -104,6 +107,29 @@ def test_the_demo_does_not_replace_what_is_no_demo(restock: Restock, home: Path)
 def test_a_wrong_setting_is_named() -> None:
     refused(program("plan", env=os.environ | {"RESTOCK_PORT": "many"}), 2, "RESTOCK_PORT", "many")
     assert program("--help", env=os.environ | {"RESTOCK_PORT": "many"}).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "65536"), ("PORT", "-1"), ("DEMAND_WINDOW_DAYS", "0"), ("QUEUE_LIMIT", "0")]
+)
+def test_a_number_out_of_its_range_is_refused(name: str, value: str) -> None:
+    with pytest.raises(InvalidInput, match=f"RESTOCK_{name}: {value} is not"):
+        load(environment={f"RESTOCK_{name}": value})
+
+
+def test_every_number_that_can_be_set_has_a_range() -> None:
+    assert {field.name for field in fields(Settings) if type(field.default) is int} == set(LIMITS)
+
+
+def test_an_empty_variable_is_no_setting() -> None:
+    assert load(environment={"RESTOCK_HOME": "", "RESTOCK_PORT": "", "RESTOCK_FLOW": ""}) == Settings()
+
+
+def test_a_home_that_is_a_file_is_not_blamed_on_the_settings_in_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = program("flow", "PROD-001", env=os.environ | {"RESTOCK_HOME": str(tmp_path / "file")})
+    refused(done, 9, "cannot be made", "Set RESTOCK_HOME")
+    assert "toml" not in done.stderr
 
 
 def test_config_says_where_each_value_is_from(answer: Answer, home: Path) -> None:
