@@ -88,6 +88,9 @@ def test_a_home_that_cannot_be_used_is_named(name: str, tmp_path: Path) -> None:
         (["purchasing", "orders", "--limit", "many"], 2, "limit"),
         (["rules", "show", "purchasin"], 4, "purchasing"),
         (["setup", "nothing"], 2, "nothing"),
+        (["import", "stock", "/"], 2, "/ is a folder, not a file"),
+        (["decide", "--rulebook", "published", "--facts", "/"], 2, "a folder, not a file"),
+        (["flows", "validate", "/"], 2, "a folder, not a file"),
     ],
 )
 def test_wrong_names_are_named_with_what_to_do(restock: Restock, arguments: list[str], status: int, words: str) -> None:
