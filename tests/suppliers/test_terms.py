@@ -15,7 +15,7 @@ from restock.adapters.database.embedded import EmbeddedDatabases
 from restock.core.clock import SystemClock
 from restock.core.errors import InvalidInput
 from restock.suppliers.model import Terms, terms
-from restock.suppliers.port import PutTermsRequest, TermsRequest
+from restock.suppliers.port import OffersRequest, PutTermsRequest, TermsRequest
 from restock.suppliers.service import SuppliersService
 from restock.suppliers.store import SCHEMA
 
@@ -139,3 +139,12 @@ async def test_the_supplier_asked_first_is_active_of_lowest_rank(suppliers: Supp
         ("ONLY", "S-INACTIVE", False),
         ("PROD-001", "S-A", True),
     ]
+    every = await suppliers.offers(OffersRequest(["PROD-001", "ONLY", "NONE"]))
+    assert list(zip(every.product_id, every.supplier_id, every.rank, strict=True)) == [
+        ("ONLY", "S-INACTIVE", TERMS.rank),
+        ("PROD-001", "S-A", 2),
+        ("PROD-001", "S-B", 2),
+        ("PROD-001", "S-THIRD", 3),
+        ("PROD-001", "S-INACTIVE", 1),
+    ]
+    assert len(await suppliers.offers(OffersRequest([]))) == 0
