@@ -160,6 +160,16 @@ def test_a_cyclic_flow_is_refused_with_the_cycle(restock: Restock, tmp_path: Pat
     assert "purchasing" in restock("flows", "draw", "purchasin").stderr
 
 
+def test_a_flow_names_the_rulebooks_that_are_not_here(restock: Restock, answer: Answer, tmp_path: Path) -> None:
+    flow = tmp_path / "mine.yaml"
+    flow.write_text("nodes:\n  a: {type: rulebook, rulebook: mine}\n")
+    told = restock("flows", "validate", flow, "purchasing")
+    assert (told.exit_code, "asks the rulebook mine, which is not here. Known: pub" in told.stderr) == (0, True)
+    assert "purchasing: right. Flow purchasing, 11 nodes in 6 layers." in told.stdout
+    found = answer("flows", "validate", flow, "purchasing")
+    assert [one["missing_rulebooks"] for one in found] == [["mine"], []]
+
+
 def test_every_error_of_a_rulebook_is_shown_with_a_caret(restock: Restock, tmp_path: Path) -> None:
     book = tmp_path / "wrong.grl"
     book.write_text(
