@@ -9,6 +9,7 @@ from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 
 from restock.core.errors import InvalidInput
+from restock.core.text import optional_name
 
 PREFIX = "RESTOCK_"
 FILE = "restock.toml"
@@ -24,6 +25,8 @@ class Settings:
     """The address that REST listens on; plain text is served on loopback only."""
     port: int = 8080
     """The port that REST listens on; 0 takes a free one."""
+    company: str = ""
+    """Who orders: name and address in one line, on every purchase order."""
     demand_window_days: int = 90
     """Days of history that demand is computed from."""
     flow: str = "purchasing"
@@ -110,7 +113,7 @@ def _read(name: str, value: object, default: object) -> object:
         raise InvalidInput(f"{value!r} is neither true nor false.", field=name)
     if isinstance(default, int):
         return _number(name, value)
-    return str(value)
+    return optional_name(str(value), name)
 
 
 def _number(name: str, value: object) -> int:

@@ -128,6 +128,18 @@ def test_an_empty_variable_is_no_setting() -> None:
     assert load(environment={"RESTOCK_HOME": "", "RESTOCK_PORT": "", "RESTOCK_FLOW": ""}) == Settings()
 
 
+def test_the_company_that_is_set_stands_on_its_orders(company: Restock, home: Path) -> None:
+    (home / "restock.toml").write_text('company = "Corner Shop Ltd, London"\n')
+    company("flow", "PROD-001")
+    (order,) = (home / "outbox").glob("*.json")
+    assert json.loads(order.read_text())["buyer"] == {"name": "Corner Shop Ltd, London"}
+
+
+def test_a_company_that_would_not_fit_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="RESTOCK_COMPANY: 'xxxx"):
+        load(environment={"RESTOCK_COMPANY": "x" * 129})
+
+
 def test_a_home_that_is_a_file_is_not_blamed_on_the_settings_in_it(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = program("flow", "PROD-001", env=os.environ | {"RESTOCK_HOME": str(tmp_path / "file")})
