@@ -106,6 +106,21 @@ def test_a_proposal_and_a_product_are_explained_without_acting(company: Restock,
     assert answer("purchasing", "orders") == []
 
 
+def test_a_product_that_nobody_sells_has_no_supplier_and_no_reorder_point(company: Restock, tmp_path: Path) -> None:
+    for kind, text in {
+        "products": "product_id\nNEW-1\n",
+        "stock": "product_id,on_hand\nNEW-1,4\n",
+        "demand": "product_id,demand_per_day\nNEW-1,2\n",
+    }.items():
+        (tmp_path / f"{kind}.csv").write_text(text)
+        company("import", kind, tmp_path / f"{kind}.csv")
+    told = [line.split("  ", 1) for line in company("explain", "NEW-1").stdout.splitlines()]
+    told_of = {line[0]: line[1].strip() for line in told if len(line) == 2}
+    assert told_of["supplier"] == "none"
+    assert told_of["reorder point"].startswith("unknown")
+    assert told_of["would decide now"] == "blocked: No supplier sells it."
+
+
 def test_a_run_and_a_flow_are_drawn(company: Restock, answer: Answer, tmp_path: Path) -> None:
     run = answer("flow", "PROD-001")[0]["run_id"]
     assert "decision" in company("flows", "draw", run).stdout
