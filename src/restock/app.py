@@ -126,7 +126,7 @@ async def opened(settings: Settings, clock: Clock | None = None, ids: Ids | None
     """Open every store, migrating what must be, and wire every service; close all of it at the end."""
     clock = clock or SystemClock()
     databases = EmbeddedDatabases(settings.home, SCHEMAS)
-    files = OrderFiles(settings.home / "outbox", in_process=not settings.dispatch_process)
+    files = OrderFiles(settings.home / "outbox", not settings.dispatch_process, settings.company)
     try:
         app = await _wired(settings, databases, files, clock, ids or Ids(clock))
         try:

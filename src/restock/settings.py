@@ -9,6 +9,7 @@ from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 
 from restock.core.errors import InvalidInput
+from restock.core.text import optional_name
 
 PREFIX = "RESTOCK_"
 FILE = "restock.toml"
@@ -24,6 +25,8 @@ class Settings:
     """The address that REST listens on; plain text is served on loopback only."""
     port: int = 8080
     """The port that REST listens on; 0 takes a free one."""
+    company: str = ""
+    """Who orders: name and address in one line, on every purchase order."""
     demand_window_days: int = 90
     """Days of history that demand is computed from."""
     flow: str = "purchasing"
@@ -32,6 +35,14 @@ class Settings:
     """Whether a server writes order files in a process of its own."""
     queue_limit: int = 1024
     """Callers that may wait at the flow's door before it answers 503."""
+
+
+LIMITS = {
+    "port": (0, 65535),  # what TCP has
+    "demand_window_days": (1, 3650),  # ten years: older sales tell nothing of tomorrow's
+    "queue_limit": (1, 1_000_000),  # callers whose sockets one process can hold
+}
+"""The least and the most of each number."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,9 @@ def with_origins(
     flags: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None
 ) -> tuple[Settings, list[Origin]]:
     """Give the settings and, for each, its origin: default, file, environment or flag."""
-    environment = os.environ if environment is None else environment
+    environment = {
+        name: value for name, value in (os.environ if environment is None else environment).items() if value
+    }  # empty is not set
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     home = Path(str(given.get("home") or environment.get(f"{PREFIX}HOME") or Settings.home))
     file = _file(home / FILE)
@@ -75,7 +88,7 @@ def with_origins(
 def _file(path: Path) -> Mapping[str, object]:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a home that is no folder is named by who needs it
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise InvalidInput(f"cannot be read: {error}.", field=str(path), remedy="Correct the file.") from None
@@ -99,8 +112,16 @@ def _read(name: str, value: object, default: object) -> object:
             return False
         raise InvalidInput(f"{value!r} is neither true nor false.", field=name)
     if isinstance(default, int):
-        try:
-            return int(str(value))
-        except ValueError:
-            raise InvalidInput(f"{value!r} is not a whole number.", field=name) from None
-    return str(value)
+        return _number(name, value)
+    return optional_name(str(value), name)
+
+
+def _number(name: str, value: object) -> int:
+    least, most = LIMITS[name.removeprefix(PREFIX).lower()]
+    try:
+        number = int(str(value))
+    except ValueError:
+        raise InvalidInput(f"{value!r} is not a whole number.", field=name) from None
+    if not least <= number <= most:
+        raise InvalidInput(f"{number} is not {least} to {most}.", field=name)
+    return number

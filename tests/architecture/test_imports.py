@@ -113,6 +113,16 @@ def test_every_context_stands_in_the_contracts() -> None:
     )
 
 
+REST_LIBRARIES = {"httptools", "msgspec", "uvicorn", "uvloop"}
+"""A server, its parser and its loop, and the encoding: decision 19 says why there is no framework among them."""
+
+
+def test_rest_stands_on_no_web_framework() -> None:
+    used = {target.partition(".")[0] for module, target in imports() if module.startswith("restock.edge.rest")}
+    others = sorted(used - sys.stdlib_module_names - REST_LIBRARIES - {"restock"})
+    none(others, "Serve it from the table of operations, or write a decision that replaces 19.")
+
+
 def test_every_module_is_used() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"].values()
     used = {target for _, target in imports()} | {script.partition(":")[0] for script in scripts}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import pytest
+import yaml
 from project_files import ROOT, documents, listed, none
 
 REGISTRIES = [
@@ -144,6 +145,26 @@ def test_every_test_that_a_page_names_exists() -> None:
             elif name and f"def {name}(" not in sources[path]:
                 offences.append(f"{page}: {path} has no {name}")
     none(offences, "A page that names its proof must name a proof that runs.")
+
+
+def test_nothing_needs_a_javascript_build() -> None:
+    built = r"(^|/)(package(-lock)?\.json|yarn\.lock|[jt]sconfig\.json|node_modules/.*)$|\.(tsx?|jsx|vue|svelte)$"
+    none(
+        [path for path in listed() if re.search(built, path)],
+        "Serve what the browser reads; decision 20 says why.",
+    )
+
+
+def test_no_manifest_is_a_template() -> None:
+    template = r"(^|/)(Chart\.yaml|values\.yaml|helmfile\.ya?ml)$|\.(tpl|gotmpl|j2|jsonnet|libsonnet)$"
+    offences = [path for path in listed() if re.search(template, path)]
+    for path in listed():
+        if re.match(r"deploy/k8s/.*\.ya?ml$", path):
+            try:
+                list(yaml.safe_load_all((ROOT / path).read_text("utf-8")))
+            except yaml.YAMLError as error:
+                offences.append(f"{path} is no YAML: {error}")
+    none(offences, "Write the manifest, and an overlay for what differs; decision 21 says why.")
 
 
 DECISIONS = [path for path in listed() if re.match(r"docs/decisions/\d", path)]

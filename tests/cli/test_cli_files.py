@@ -48,7 +48,7 @@ def test_imported_orders_are_demand(restock: Restock, answer: Answer, tmp_path: 
     file = tmp_path / "sales.csv"
     file.write_text("product_id,quantity,date,price\nA,90,2026-01-10,2\nA,90,2026-01-11,2\n")
     result = restock("import", "orders", file)
-    assert (result.exit_code, "1 products with history" in result.stdout) == (0, True)
+    assert (result.exit_code, "1 product with history" in result.stdout) == (0, True)
     (row,) = answer("orders", "demand", "--products", "A")
     assert (row["demand_per_day"], row["as_of"]) == (2, "2026-01-12")
 
@@ -57,7 +57,7 @@ def test_imported_orders_are_demand(restock: Restock, answer: Answer, tmp_path: 
     ("arguments", "status", "words"),
     [
         (["import", "stock", "{}/none.csv"], 2, "none.csv"),
-        (["import", "stock", "{}"], 2, "no file"),
+        (["import", "stock", "{}"], 2, "a folder, not a file"),
         (["import", "stock", "{}/empty.csv"], 2, "empty.csv"),
         (["import", "stock", "{}/half.csv"], 2, "on_hand"),
         (["import", "stock", "{}/half.csv", "--map", "x"], 2, "column=field"),

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 
 import click
 import pytest
+from cli_world import program
 
 from restock.__main__ import Program
 from restock.edge.cli import (
@@ -27,6 +29,7 @@ from restock.edge.cli import (
     stores,
     transfer,
 )
+from restock.edge.cli.meanings import ELSEWHERE, MEANINGS
 from restock.edge.cli.root import COMMANDS, root
 from restock.services import OPERATIONS
 
@@ -64,6 +67,14 @@ def test_every_option_says_what_it_does() -> None:
             assert not isinstance(parameter, click.Option) or parameter.help, (path, parameter.name)
 
 
+def test_every_field_of_a_request_is_explained_and_nothing_else_is() -> None:
+    asked = {(one.name, field.name) for one in OPERATIONS.values() for field in fields(one.request)}
+    assert {field for _, field in asked} == set(MEANINGS)
+    assert set(ELSEWHERE) <= asked
+    shown = program("purchasing", "approve", "--help").stdout
+    assert "The purchase order." in shown and "Text." not in shown
+
+
 def test_every_operation_is_a_command() -> None:
     there = {path for path, _ in commands(root)}
     for operation in OPERATIONS.values():
@@ -81,9 +92,9 @@ def test_the_help_documents_every_exit_status_and_is_quick() -> None:
 @pytest.mark.parametrize(
     ("arguments", "heavy"),
     [
-        (["--help"], {"sqlalchemy", "starlette", "polars", "msgspec", "restock.app"}),
-        (["decide", "--rulebook", "published"], {"sqlalchemy", "starlette", "polars", "uvicorn", "restock.app"}),
-        (["rules", "check"], {"sqlalchemy", "starlette", "polars", "restock.app"}),
+        (["--help"], {"sqlalchemy", "polars", "msgspec", "restock.app"}),
+        (["decide", "--rulebook", "published"], {"sqlalchemy", "polars", "uvicorn", "restock.app"}),
+        (["rules", "check"], {"sqlalchemy", "polars", "restock.app"}),
     ],
 )
 def test_a_quick_command_loads_nothing_heavy(arguments: list[str], heavy: set[str]) -> None:

@@ -106,6 +106,21 @@ def test_a_proposal_and_a_product_are_explained_without_acting(company: Restock,
     assert answer("purchasing", "orders") == []
 
 
+def test_a_product_that_nobody_sells_has_no_supplier_and_no_reorder_point(company: Restock, tmp_path: Path) -> None:
+    for kind, text in {
+        "products": "product_id\nNEW-1\n",
+        "stock": "product_id,on_hand\nNEW-1,4\n",
+        "demand": "product_id,demand_per_day\nNEW-1,2\n",
+    }.items():
+        (tmp_path / f"{kind}.csv").write_text(text)
+        company("import", kind, tmp_path / f"{kind}.csv")
+    told = [line.split("  ", 1) for line in company("explain", "NEW-1").stdout.splitlines()]
+    told_of = {line[0]: line[1].strip() for line in told if len(line) == 2}
+    assert told_of["supplier"] == "none"
+    assert told_of["reorder point"].startswith("unknown")
+    assert told_of["would decide now"] == "blocked: No supplier sells it."
+
+
 def test_a_run_and_a_flow_are_drawn(company: Restock, answer: Answer, tmp_path: Path) -> None:
     run = answer("flow", "PROD-001")[0]["run_id"]
     assert "decision" in company("flows", "draw", run).stdout
@@ -144,3 +159,16 @@ def test_operations_lists_every_operation(answer: Answer, restock: Restock) -> N
     names = {one["name"] for one in answer("operations")}
     assert "replenishment.flow" in names
     assert "POST /purchasing/flow" in restock("operations").stdout
+
+
+def test_one_is_told_as_one_and_money_of_two_currencies_is_never_added(company: Restock, tmp_path: Path) -> None:
+    assert "9 products, 3 proposals, 8,146.50 USD." in company("plan").stdout
+    terms = tmp_path / "terms.csv"
+    terms.write_text("product_id,supplier_id,unit_price,lead_time_days,currency\nPROD-002,SUP-002,15.5,5,EUR\n")
+    company("import", "suppliers", terms)
+    assert "3 proposals, 3,797.50 EUR, 4,349.00 USD." in company("plan").stdout
+    told = company("purchase").stdout
+    assert "3 orders, 4,101.30 EUR, 4,696.92 USD with tax; 0 waiting for approval." in told
+    assert "0 proposals, nothing." in company("plan").stdout
+    lines = company("purchasing", "orders").stdout
+    assert ("1 row " in lines, "1 rows" in lines) == (True, False)

@@ -10,13 +10,16 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from cli_world import Answer, Restock, program, serving
 
+from restock.core.errors import InvalidInput
 from restock.edge.cli import explain
 from restock.edge.cli.root import COMMANDS
+from restock.settings import LIMITS, Settings, load
 
 
 def refused(result: subprocess.CompletedProcess[str], status: int, *words: str) -> None:
@@ -85,6 +88,9 @@ def test_a_home_that_cannot_be_used_is_named(name: str, tmp_path: Path) -> None:
         (["purchasing", "orders", "--limit", "many"], 2, "limit"),
         (["rules", "show", "purchasin"], 4, "purchasing"),
         (["setup", "nothing"], 2, "nothing"),
+        (["import", "stock", "/"], 2, "/ is a folder, not a file"),
+        (["decide", "--rulebook", "published", "--facts", "/"], 2, "a folder, not a file"),
+        (["flows", "validate", "/"], 2, "a folder, not a file"),
     ],
 )
 def test_wrong_names_are_named_with_what_to_do(restock: Restock, arguments: list[str], status: int, words: str) -> None:
@@ -104,6 +110,41 @@ def test_the_demo_does_not_replace_what_is_no_demo(restock: Restock, home: Path)
 def test_a_wrong_setting_is_named() -> None:
     refused(program("plan", env=os.environ | {"RESTOCK_PORT": "many"}), 2, "RESTOCK_PORT", "many")
     assert program("--help", env=os.environ | {"RESTOCK_PORT": "many"}).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "65536"), ("PORT", "-1"), ("DEMAND_WINDOW_DAYS", "0"), ("QUEUE_LIMIT", "0")]
+)
+def test_a_number_out_of_its_range_is_refused(name: str, value: str) -> None:
+    with pytest.raises(InvalidInput, match=f"RESTOCK_{name}: {value} is not"):
+        load(environment={f"RESTOCK_{name}": value})
+
+
+def test_every_number_that_can_be_set_has_a_range() -> None:
+    assert {field.name for field in fields(Settings) if type(field.default) is int} == set(LIMITS)
+
+
+def test_an_empty_variable_is_no_setting() -> None:
+    assert load(environment={"RESTOCK_HOME": "", "RESTOCK_PORT": "", "RESTOCK_FLOW": ""}) == Settings()
+
+
+def test_the_company_that_is_set_stands_on_its_orders(company: Restock, home: Path) -> None:
+    (home / "restock.toml").write_text('company = "Corner Shop Ltd, London"\n')
+    company("flow", "PROD-001")
+    (order,) = (home / "outbox").glob("*.json")
+    assert json.loads(order.read_text())["buyer"] == {"name": "Corner Shop Ltd, London"}
+
+
+def test_a_company_that_would_not_fit_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="RESTOCK_COMPANY: 'xxxx"):
+        load(environment={"RESTOCK_COMPANY": "x" * 129})
+
+
+def test_a_home_that_is_a_file_is_not_blamed_on_the_settings_in_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = program("flow", "PROD-001", env=os.environ | {"RESTOCK_HOME": str(tmp_path / "file")})
+    refused(done, 9, "cannot be made", "Set RESTOCK_HOME")
+    assert "toml" not in done.stderr
 
 
 def test_config_says_where_each_value_is_from(answer: Answer, home: Path) -> None:
@@ -129,6 +170,16 @@ def test_a_cyclic_flow_is_refused_with_the_cycle(restock: Restock, tmp_path: Pat
     assert restock("flows", "validate", "/none.yaml").exit_code == 4
     assert restock("flows", "validate", tmp_path).exit_code != 0
     assert "purchasing" in restock("flows", "draw", "purchasin").stderr
+
+
+def test_a_flow_names_the_rulebooks_that_are_not_here(restock: Restock, answer: Answer, tmp_path: Path) -> None:
+    flow = tmp_path / "mine.yaml"
+    flow.write_text("nodes:\n  a: {type: rulebook, rulebook: mine}\n")
+    told = restock("flows", "validate", flow, "purchasing")
+    assert (told.exit_code, "asks the rulebook mine, which is not here. Known: pub" in told.stderr) == (0, True)
+    assert "purchasing: right. Flow purchasing, 11 nodes in 6 layers." in told.stdout
+    found = answer("flows", "validate", flow, "purchasing")
+    assert [one["missing_rulebooks"] for one in found] == [["mine"], []]
 
 
 def test_every_error_of_a_rulebook_is_shown_with_a_caret(restock: Restock, tmp_path: Path) -> None:

@@ -131,6 +131,16 @@ async def test_what_was_exported_can_be_imported(shop: Shop, tmp_path: Path, suf
     assert tables and all(after[name] == before[name] for name in tables)
 
 
+async def test_every_supplier_of_a_product_is_exported_with_its_rank(shop: Shop, tmp_path: Path) -> None:
+    await load_all(shop, tmp_path)
+    path = tmp_path / "second.csv"
+    path.write_text("product_id,supplier_id,unit_price,lead_time_days,rank\nP1,S9,14,5,3\n", encoding="utf-8")
+    await load(shop, "suppliers", path)
+    assert await export("suppliers", tmp_path / "all.csv", shop.exports) == 3
+    found = [(row["product_id"], row["supplier_id"], row["rank"]) for row in rows_of(tmp_path / "all.csv")]
+    assert found == [("P1", "S1", "1"), ("P1", "S9", "3"), ("P2", "S2", "1")]
+
+
 async def test_cells_that_look_like_formulas_are_harmless_in_csv_and_as_they_are_elsewhere(
     shop: Shop, tmp_path: Path
 ) -> None:

@@ -87,6 +87,14 @@ def test_the_pdf_says_all_that_a_supplier_needs() -> None:
         assert text in page
 
 
+@pytest.mark.parametrize("buyer", ["Corner Shop Ltd, 1 High Street, London", "W" * 128])
+def test_the_supplier_reads_who_orders(buyer: str) -> None:
+    (page,) = text_of(render(ORDER, buyer))
+    assert buyer in page.replace("\n", "")
+    assert "Acme Ltd" in page
+    assert json.loads(document(ORDER, buyer))["buyer"] == {"name": buyer}
+
+
 @pytest.mark.parametrize("lines", [1, 31, 32, 33, 35, 36, 37, 38, 39, 40, 41, 42, 43, 86, 87, 88, 500])
 def test_no_line_and_no_total_is_lost_over_many_pages(lines: int) -> None:
     pages = text_of(render(sent_order(lines)))

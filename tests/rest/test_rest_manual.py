@@ -102,6 +102,7 @@ async def test_the_page_needs_nothing_from_elsewhere(client: httpx.AsyncClient) 
     assert page.tags.count("details") > len(OPERATIONS) and "prefers-color-scheme: dark" in answer.text
     assert page.tags.count("summary") == page.tags.count("details"), "opened by the keyboard"
     assert 'lang="en"' in answer.text
+    assert "nav { display: flex; flex-wrap: wrap" in answer.text, "a phone scrolls down, never sideways"
 
 
 async def test_probes(rest: Rest) -> None:

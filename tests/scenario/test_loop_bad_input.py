@@ -58,9 +58,9 @@ async def company(
 MISSING = [
     ({"stock": None}, "P", "Product P has no stock in WH-001 on file; a missing fact is never taken as zero."),
     ({"per_day": None}, "P", "Product P has no demand on file; a missing fact is never taken as zero."),
-    ({}, "NO-SUCH", "There is no product NO-SUCH."),
-    ({}, "", "There is no product ."),
-    ({}, "p", "There is no product p."),
+    ({}, "NO-SUCH", "There is no product NO-SUCH with stock, demand or a supplier."),
+    ({}, "", "There is no product  with stock, demand or a supplier."),
+    ({}, "p", "There is no product p with stock, demand or a supplier."),
 ]
 
 

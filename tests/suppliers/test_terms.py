@@ -15,7 +15,7 @@ from restock.adapters.database.embedded import EmbeddedDatabases
 from restock.core.clock import SystemClock
 from restock.core.errors import InvalidInput
 from restock.suppliers.model import Terms, terms
-from restock.suppliers.port import PutTermsRequest, TermsRequest
+from restock.suppliers.port import OffersRequest, PutTermsRequest, TermsRequest
 from restock.suppliers.service import SuppliersService
 from restock.suppliers.store import SCHEMA
 
@@ -50,6 +50,7 @@ def test_all_values_are_read() -> None:
         *(("order_multiple", value) for value in ("0", "-1", "some", 0.5)),
         *(("is_active", value) for value in ("perhaps", "2", 7)),
         *(("rank", value) for value in ("first", 1.0)),
+        *(("currency", value) for value in ("DOLLAR", "US", "U$D", 840, "JPY", "kwd")),
         *(
             (field, value)
             for field in ("product_id", "supplier_id")
@@ -72,6 +73,21 @@ def test_whole_days_are_accepted(value: object) -> None:
 def test_a_text_that_no_column_could_hold_is_refused(field: str) -> None:
     with pytest.raises(InvalidInput):
         terms({**GOOD, field: "x" * 129})
+
+
+@pytest.mark.parametrize("value", ["eur", " EUR ", "EUR"])
+def test_a_currency_is_its_three_letters(value: str) -> None:
+    assert terms({**GOOD, "currency": value}).currency == "EUR"
+
+
+def test_a_currency_without_cents_is_refused_because_the_rules_round_to_cents() -> None:
+    with pytest.raises(InvalidInput, match="JPY has 0 decimals, and the rules round to 2"):
+        terms({**GOOD, "currency": "JPY"})
+
+
+def test_days_before_today_are_called_negative() -> None:
+    with pytest.raises(InvalidInput, match="-7 is negative"):
+        terms({**GOOD, "lead_time_days": "-7"})
 
 
 def test_a_broken_rank_is_refused() -> None:
@@ -123,3 +139,12 @@ async def test_the_supplier_asked_first_is_active_of_lowest_rank(suppliers: Supp
         ("ONLY", "S-INACTIVE", False),
         ("PROD-001", "S-A", True),
     ]
+    every = await suppliers.offers(OffersRequest(["PROD-001", "ONLY", "NONE"]))
+    assert list(zip(every.product_id, every.supplier_id, every.rank, strict=True)) == [
+        ("ONLY", "S-INACTIVE", TERMS.rank),
+        ("PROD-001", "S-A", 2),
+        ("PROD-001", "S-B", 2),
+        ("PROD-001", "S-THIRD", 3),
+        ("PROD-001", "S-INACTIVE", 1),
+    ]
+    assert len(await suppliers.offers(OffersRequest([]))) == 0

@@ -129,9 +129,9 @@ def need_of(
 def _unknown(product: str, warehouse: str, demand: Row | None, stock: Row | None, terms: Row | None) -> NotFound:
     if demand is None and stock is None and terms is None:
         return NotFound(
-            f"There is no product {product}.",
+            f"There is no product {product} with stock, demand or a supplier.",
             field="product_id",
-            remedy="Check the name, or import it with `restock import`.",
+            remedy="Check the name, or import all three with `restock import`.",
         )
     missing, kind = (f"stock in {warehouse}", "stock") if stock is None else ("demand", "orders")
     return NotFound(

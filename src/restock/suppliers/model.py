@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from restock.core.defaults import DEFAULT_CURRENCY
 from restock.core.errors import InvalidInput
-from restock.core.quantity import decimal, not_negative
+from restock.core.quantity import decimal, not_negative, plain
 from restock.core.text import name, optional_name
 
 MAX_LEAD_TIME_DAYS = 3650
 """Ten years: a longer lead time is a typing error."""
 
 MAX_PRICE_DECIMALS = 4
+
+CENTS = 2
+"""Decimals that the rules round amounts of money to."""
+
+_WITHOUT_CENTS = (
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF",
+)  # fmt: skip
+_IN_THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+_IN_TEN_THOUSANDTHS = ("CLF", "UYW")
+
+OTHER_DECIMALS = {
+    **dict.fromkeys(_WITHOUT_CENTS, 0),
+    **dict.fromkeys(_IN_THOUSANDTHS, 3),
+    **dict.fromkeys(_IN_TEN_THOUSANDTHS, 4),
+}
+"""Currencies of ISO 4217 whose smallest coin is no hundredth: their orders would be rounded to coins there are not."""
+
+_CURRENCY = re.compile("[A-Z]{3}")
 
 MAX_RANK = 1000
 """Suppliers of one product: nobody compares more."""
@@ -58,7 +77,7 @@ def terms(row: Mapping[str, object]) -> Terms:
         moq=not_negative(_given(row, "moq", 0), "moq"),
         order_multiple=multiple,
         purchase_unit=optional_name(row.get("purchase_unit"), "purchase_unit"),
-        currency=optional_name(row.get("currency"), "currency", DEFAULT_CURRENCY),
+        currency=_currency(_given(row, "currency", DEFAULT_CURRENCY)),
         is_active=_yes_or_no(_given(row, "is_active", True)),
         rank=_whole(_given(row, "rank", 1), "rank", MAX_RANK),
     )
@@ -69,10 +88,26 @@ def checked(one: Terms) -> Terms:
     return terms(vars(one))
 
 
+def _currency(value: object) -> str:
+    code = name(value, "currency").upper()
+    if not _CURRENCY.fullmatch(code):
+        raise InvalidInput(f"{value!r} is no currency.", field="currency", remedy="Give its three letters, like EUR.")
+    decimals = OTHER_DECIMALS.get(code, CENTS)
+    if decimals != CENTS:
+        raise InvalidInput(
+            f"{code} has {decimals} decimals, and the rules round to {CENTS}.",
+            field="currency",
+            remedy="Give prices in a currency of cents.",
+        )
+    return code
+
+
 def _whole(value: object, field: str, most: int) -> int:
-    number = decimal(value, field)
-    if number != int(number) or not 0 <= number <= most:
-        raise InvalidInput(f"{number} is not a whole number.", field=field, remedy=f"Give 0 to {most}.")
+    number = not_negative(value, field)
+    if number != int(number) or number > most:
+        raise InvalidInput(
+            f"{plain(number)} is not a whole number up to {most}.", field=field, remedy=f"Give 0 to {most}."
+        )
     return int(number)
 
 

@@ -37,6 +37,20 @@ class TermsFrame(Frame):
 
 
 @dataclass(frozen=True)
+class OffersRequest:
+    """Which products' suppliers."""
+
+    products: list[str]
+
+
+@dataclass(frozen=True)
+class OffersFrame(TermsFrame):
+    """The terms of every supplier, a row per product and supplier, the one asked first on top."""
+
+    rank: Sequence[int]
+
+
+@dataclass(frozen=True)
 class PutTermsRequest:
     """Terms to store; those of the same product and supplier are replaced."""
 
@@ -48,6 +62,10 @@ class Suppliers(Protocol):
 
     async def terms(self, request: TermsRequest) -> TermsFrame:
         """Give the terms of the products that have a supplier, the active one of the lowest rank first."""
+        ...
+
+    async def offers(self, request: OffersRequest) -> OffersFrame:
+        """Give the terms of every supplier of the products."""
         ...
 
     async def put_terms(self, request: PutTermsRequest) -> Stored:
@@ -62,6 +80,14 @@ class Suppliers(Protocol):
 OPERATIONS = (
     Operation(
         "suppliers.terms", TermsRequest, TermsFrame, "POST", "/api/v1/suppliers/terms/query", "Terms of many products"
+    ),
+    Operation(
+        "suppliers.offers",
+        OffersRequest,
+        OffersFrame,
+        "POST",
+        "/api/v1/suppliers/offers/query",
+        "Every supplier of many products",
     ),
     Operation(
         "suppliers.put_terms",

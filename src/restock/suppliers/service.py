@@ -8,7 +8,7 @@ from restock.core.reply import Stored
 from restock.engine.database import Database, Transaction
 from restock.suppliers import store
 from restock.suppliers.model import Terms, checked
-from restock.suppliers.port import PutTermsRequest, TermsFrame, TermsRequest
+from restock.suppliers.port import OffersFrame, OffersRequest, PutTermsRequest, TermsFrame, TermsRequest
 
 
 class SuppliersService:
@@ -21,6 +21,10 @@ class SuppliersService:
     async def terms(self, request: TermsRequest) -> TermsFrame:
         """Give the terms of the products that have a supplier."""
         return await store.terms(self._database, request.products)
+
+    async def offers(self, request: OffersRequest) -> OffersFrame:
+        """Give the terms of every supplier of the products."""
+        return await store.offers(self._database, request.products)
 
     async def put_terms(self, request: PutTermsRequest) -> Stored:
         """Store terms; the same terms again change nothing."""

@@ -15,7 +15,7 @@ from restock.engine.database.migrate import Schema
 from restock.engine.database.revision import Revision, revision_table
 from restock.engine.database.statement import Upsert
 from restock.suppliers.model import Terms
-from restock.suppliers.port import TermsFrame
+from restock.suppliers.port import OffersFrame, TermsFrame
 
 SCHEMA = Schema("suppliers", Path(__file__).parent / "migrations")
 
@@ -52,6 +52,7 @@ _TERMS = Statement(
         _T.lead_time_days,
         _T.is_active,
         _T.currency,
+        _T.rank,
     )
     .where(_T.product_id.in_(bindparam("products", expanding=True)))
     .order_by(_T.product_id, _T.is_active.desc(), _T.rank, _T.supplier_id)
@@ -70,6 +71,12 @@ async def terms(database: Database, products: Sequence[str]) -> TermsFrame:
             last = row[0]
             rows.append(_shown(row))
     return TermsFrame.of(rows)
+
+
+async def offers(database: Database, products: Sequence[str]) -> OffersFrame:
+    """Give the terms of every supplier, a row per product and supplier, the one asked first on top."""
+    rows = await database.read(_TERMS, {"products": products}) if products else []
+    return OffersFrame.of([(*_shown(row), row[-1]) for row in rows])
 
 
 async def put_terms(tx: Transaction, terms: Sequence[Terms], at: str) -> int:
@@ -96,6 +103,6 @@ def _stored(terms: Terms) -> tuple[object, ...]:
 
 
 def _shown(row: Row) -> tuple[object, ...]:
-    product, supplier, supplier_name, price, moq, multiple, unit, lead_time, active, currency = row
+    product, supplier, supplier_name, price, moq, multiple, unit, lead_time, active, currency, _rank = row
     numbers = (from_scaled(price), from_scaled(moq), from_scaled(multiple))
     return (product, supplier, supplier_name, *numbers, unit, lead_time, bool(active), currency)

@@ -16,13 +16,14 @@ FORMAT = "restock/purchase-order/1"
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def document(order: PurchaseOrder) -> bytes:
-    """Give the order as one JSON object; numbers are plain decimal numbers."""
+def document(order: PurchaseOrder, buyer: str = "") -> bytes:
+    """Give the order as one JSON object; numbers are plain decimal numbers. `buyer` is who orders."""
     return msgspec.json.format(
         _encode(
             {
                 "format": FORMAT,
                 "po_id": order.po_id,
+                "buyer": {"name": buyer},
                 "supplier": {"supplier_id": order.supplier_id, "name": order.supplier_name},
                 "currency": order.currency,
                 "created_at": order.created_at,

@@ -35,9 +35,10 @@ Results = list[RestockError | None]
 class OrderFiles:
     """Writes orders into a folder. Fulfils `restock.purchasing.dispatch.Channel`."""
 
-    def __init__(self, folder: Path, in_process: bool) -> None:
+    def __init__(self, folder: Path, in_process: bool, buyer: str = "") -> None:
         """With `in_process` the work runs in a thread of this process, otherwise in a process of its own."""
         self.folder = folder
+        self._buyer = buyer
         self._in_process = in_process
         self._executor: Executor | None = None
 
@@ -64,7 +65,8 @@ class OrderFiles:
             await asyncio.to_thread(executor.shutdown, cancel_futures=True)
 
     async def _write(self, orders: list[PurchaseOrder], first: bool) -> Results:
-        work = asyncio.get_running_loop().run_in_executor(self._workers(), write_orders, self.folder, orders, first)
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._workers(), write_orders, self.folder, orders, first, self._buyer)
         if self._in_process:
             return await work
         failpoint("dispatch.file.before")  # the worker passes none: it is this process that a test ends
@@ -82,27 +84,27 @@ class OrderFiles:
         return self._executor
 
 
-def write_orders(folder: Path, orders: list[PurchaseOrder], first: bool) -> Results:
+def write_orders(folder: Path, orders: list[PurchaseOrder], first: bool, buyer: str = "") -> Results:
     """Write the files of the orders; one that cannot be written stops no other. `first` clears up after a crash."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if first:
             _sweep(folder)
-        results = [_written(folder, order) for order in orders]
+        results = [_written(folder, order, buyer) for order in orders]
         _flush(folder)
     except OSError as error:
         return [_translated(error, folder)] * len(orders)
     return results
 
 
-def _written(folder: Path, order: PurchaseOrder) -> RestockError | None:
+def _written(folder: Path, order: PurchaseOrder, buyer: str) -> RestockError | None:
     from restock.adapters.dispatch.pdf import render  # noqa: PLC0415 - reportlab, only when an order is sent
 
     if not _SAFE_NAME.fullmatch(order.po_id):
         return InvalidInput(f"{order.po_id!r} cannot name a file.", field="po_id")
     try:
-        _put(folder / f"{order.po_id}.json", document(order))
-        _put(folder / f"{order.po_id}.pdf", render(order))
+        _put(folder / f"{order.po_id}.json", document(order, buyer))
+        _put(folder / f"{order.po_id}.pdf", render(order, buyer))
     except OSError as error:
         return _translated(error, folder)
     except Exception as error:  # an order that cannot be drawn is kept with its reason; it stops no other

@@ -20,7 +20,7 @@ from restock.core.quantity import plain
 from restock.purchasing.model import Line, PurchaseOrder
 
 LEFT, RIGHT = 42.0, A4[0] - 42.0
-FIRST_TOP, NEXT_TOP = A4[1] - 190.0, A4[1] - 90.0
+FIRST_TOP, NEXT_TOP = A4[1] - 200.0, A4[1] - 90.0
 """Where the table begins: below the addresses on the first page, below the number on the others."""
 
 BOTTOM = 60.0
@@ -45,17 +45,17 @@ class _Row(NamedTuple):
     units: list[str]
 
 
-def render(order: PurchaseOrder) -> bytes:
-    """Give the PDF of the order."""
+def render(order: PurchaseOrder, buyer: str = "") -> bytes:
+    """Give the PDF of the order; `buyer` is who orders, name and address in a line."""
     pages = list(_pages(order))
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=A4, invariant=1, pageCompression=int(len(pages) > 1))
     canvas.setTitle(f"Purchase order {order.po_id}")
-    canvas.setAuthor("Restock")
+    canvas.setAuthor(buyer or "Restock")
     canvas.setSubject(f"{order.supplier_name or order.supplier_id}, {order.currency}")
     for number, rows in enumerate(pages, 1):
         page = _Page(canvas)
-        page.heading(order, first=number == 1)
+        page.heading(order, buyer, first=number == 1)
         y = page.table(rows, FIRST_TOP if number == 1 else NEXT_TOP)
         if number == len(pages):
             page.totals(order, y)
@@ -137,15 +137,18 @@ class _Page:
         self._canvas.setFont(font, size)
         self._canvas.drawRightString(x, y, shown)
 
-    def heading(self, order: PurchaseOrder, *, first: bool) -> None:
+    def heading(self, order: PurchaseOrder, buyer: str, *, first: bool) -> None:
         """Write what the order is: all of it on the first page, its number on the others."""
         top = A4[1] - 60
         self.left(BOLD, 16 if first else 11, LEFT, top, "Purchase order" if first else f"Purchase order {order.po_id}")
         if not first:
             return
         self.right(BOLD, 16, RIGHT, top, order.po_id)
+        for row, piece in enumerate(_wrapped(buyer, RIGHT - LEFT) if buyer else ()):
+            self.left(REGULAR, SIZE, LEFT, top - 13 - 11 * row, piece)
         warehouses = sorted({line.warehouse_id for line in order.lines})
         name = order.supplier_name or order.supplier_id
+        top -= 18  # two rows of the buyer's name and address stand above
         self.left(REGULAR, 8, LEFT, top - 32, "Supplier")
         y = top - 34
         for piece in _wrapped(name, NAME_WIDTH)[:NAME_ROWS]:

@@ -13,7 +13,7 @@ from restock.core.clock import SimulatedClock
 from restock.core.errors import Conflict, NotFound
 from restock.core.ids import Ids
 from restock.edge.cli.measure import measured, show_metrics
-from restock.edge.cli.output import Column, money, program, table
+from restock.edge.cli.output import Column, counted, money, program, table
 from restock.edge.cli.replenish import order_table
 from restock.edge.cli.shell import Shell
 from restock.edge.demo.day import START, Day
@@ -90,8 +90,10 @@ def _fresh(shell: Shell, name: str) -> Shell:
 async def _evening(app: Running, day: Day, home: Path, timings: bool) -> None:
     counts = day.counts
     click.echo("\nThe day in figures")
-    click.echo(f"  {counts.orders} customer orders, {counts.items} lines, {money(counts.sold)} USD sold")
-    click.echo(f"  low stock {counts.low} times, out of stock {counts.short} times")
+    click.echo(
+        f"  {counted(counts.orders, 'customer order')}, {counted(counts.items, 'line')}, {money(counts.sold)} USD sold"
+    )
+    click.echo(f"  low stock {counted(counts.low, 'time')}, out of stock {counted(counts.short, 'time')}")
     outcomes = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(counts.outcomes.items()))
     click.echo(f"  decisions: {outcomes}\n")
     show_metrics(await measured(app), timings=timings)

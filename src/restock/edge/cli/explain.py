@@ -237,14 +237,15 @@ def _show_decision(why: Explanation) -> None:
 def _show_product(why: WhyProduct) -> None:
     facts = why.facts
     unit = str(facts["stock_unit"])
+    supplier = f"{facts['supplier_id']} {facts['supplier_name']}".strip()
     rows = [
         ("product", f"{why.product_id} in {facts['warehouse_id']}"),
         ("demand", f"{quantity(facts['demand_per_day'])} {unit} a day, {facts['trend']}"),
         ("available", f"{quantity(facts['available'])} {unit}"),
         ("on order", f"{quantity(facts['on_order'])} {unit}"),
         ("inventory position", f"{quantity(why.inventory_position)} {unit}"),
-        ("reorder point", f"{quantity(why.reorder_point)} {unit}"),
-        ("supplier", f"{facts['supplier_id']} {facts['supplier_name']}" + ("" if facts["is_active"] else ", inactive")),
+        ("reorder point", f"{quantity(why.reorder_point)} {unit}" if supplier else "unknown: a supplier's lead time"),
+        ("supplier", f"{supplier}{'' if facts['is_active'] else ', inactive'}" if supplier else "none"),
         ("would decide now", f"{why.outcome.replace('_', ' ')}: {why.reason}"),
     ]
     click.echo(pairs(rows))

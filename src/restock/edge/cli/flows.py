@@ -10,7 +10,7 @@ import click
 
 from restock.core.defaults import DEFAULT_WAREHOUSE
 from restock.core.errors import InvalidInput, NotFound, RestockError
-from restock.edge.cli.output import Column, Progress, echo_json, note, table
+from restock.edge.cli.output import Column, Progress, counted, echo_json, note, table
 from restock.edge.cli.session import as_json, work
 from restock.edge.cli.shell import Shell
 from restock.edge.running import Running
@@ -28,6 +28,7 @@ from restock.engine.graph import (
     trace_svg,
     trace_text,
 )
+from restock.engine.graph.model import RulebookCall
 from restock.replenishment.port import RunsRequest
 
 FORMATS = ("text", "mermaid", "svg")
@@ -61,10 +62,12 @@ def flows() -> None:
     epilog="""\b
 Examples:
   restock flows validate flow.yaml other.json
+  restock flows validate purchasing
 
-An error shows file, line and column. Exit status 2 when there is one."""
+An error shows file, line and column. Exit status 2 when there is one. A rulebook
+that is not in this home is named, and is no error: it may come with the flow."""
 )
-@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.argument("files", nargs=-1, required=True, metavar="NAME|FILE…")
 @as_json
 @click.pass_context
 def validate(ctx: click.Context, files: Sequence[str], as_json: bool) -> None:
@@ -74,29 +77,44 @@ def validate(ctx: click.Context, files: Sequence[str], as_json: bool) -> None:
         found: list[Flow | RestockError] = []
         for file in files:
             try:
-                found.append(_of_file(app, file))
+                found.append(app.replenishment.flows.get(file) or _of_file(app, file))
             except RestockError as error:
                 found.append(error)
         return found
 
     results = work(ctx.obj, task)
-    wrong = [one for one in results if isinstance(one, RestockError)]
+    known = ctx.obj.rulebooks()
     if as_json:
-        echo_json(
-            [
-                {"file": file, "ok": not isinstance(one, RestockError)}
-                | ({"error": one.problem()} if isinstance(one, RestockError) else {"nodes": len(one.nodes)})
-                for file, one in zip(files, results, strict=True)
-            ]
-        )
+        echo_json([_judged(file, one, known) for file, one in zip(files, results, strict=True)])
     else:
         for file, one in zip(files, results, strict=True):
-            if isinstance(one, RestockError):
-                note(f"restock: {one}")
-            else:
-                click.echo(f"{file}: right. Flow {one.name}, {len(one.nodes)} nodes in {len(one.layers)} layers.")
+            _say(file, one, known)
+    wrong = [one for one in results if isinstance(one, RestockError)]
     if wrong:
         ctx.exit(wrong[0].exit_code)
+
+
+def _judged(file: str, one: Flow | RestockError, known: Sequence[str]) -> dict[str, object]:
+    if isinstance(one, RestockError):
+        return {"file": file, "ok": False, "error": one.problem()}
+    missing = sorted(set(_rulebooks(one).values()) - set(known))
+    return {"file": file, "ok": True, "nodes": len(one.nodes), "missing_rulebooks": missing}
+
+
+def _say(file: str, one: Flow | RestockError, known: Sequence[str]) -> None:
+    if isinstance(one, RestockError):
+        note(f"restock: {one}")
+        return
+    size = f"{counted(len(one.nodes), 'node')} in {counted(len(one.layers), 'layer')}"
+    click.echo(f"{file}: right. Flow {one.name}, {size}.")
+    for node, rulebook in _rulebooks(one).items():
+        if rulebook not in known:
+            note(f"{file}: {node} asks the rulebook {rulebook}, which is not here. Known: {', '.join(known)}.")
+
+
+def _rulebooks(flow: Flow) -> dict[str, str]:
+    """Give the rulebook that each deciding node asks."""
+    return {node.id: node.work.name for node in flow.nodes.values() if isinstance(node.work, RulebookCall)}
 
 
 @flows.command(

@@ -14,7 +14,8 @@ import msgspec
 from restock.core.errors import InvalidInput, RestockError
 from restock.core.operation import Operation
 from restock.edge import wire
-from restock.edge.cli.output import Column, echo_json, pairs, table
+from restock.edge.cli.meanings import meaning
+from restock.edge.cli.output import Column, counted, echo_json, pairs, table
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.session import as_json, work
 from restock.edge.running import Running
@@ -110,7 +111,7 @@ def _derived(operation: Operation) -> click.Command:
     """Make the command of an operation."""
     hints = get_type_hints(operation.request)
     options: list[click.Parameter] = [
-        _option(field, hints[field.name], _must_be_given(operation, field.name)) for field in fields(operation.request)
+        _option(operation, field, hints[field.name]) for field in fields(operation.request)
     ]
     options.append(click.Option(["--json", "as_json"], is_flag=True, help="Print JSON for machines."))
     return click.Command(
@@ -130,24 +131,25 @@ def _must_be_given(operation: Operation, name: str) -> bool:
     return _required(declared) and not part
 
 
-def _option(field: Field[Any], hint: Any, required: bool) -> click.Option:
+def _option(operation: Operation, field: Field[Any], hint: Any) -> click.Option:
     """Make the option of a field: names repeated or with commas, nested values as JSON."""
-    what = _described(hint)
+    required = _must_be_given(operation, field.name)
+    what = meaning(operation.name, field.name) + _described(hint)
     name = f"--{_dashed(field.name)}"
     default = None if _required(field) or field.default in ("", MISSING) else str(field.default)
-    text = what + (f", by default {default}" if default is not None else "")
+    text = what + (f" (by default {default})" if default is not None else "")
     return click.Option([name, field.name], required=required, multiple=_is_list(hint), help=f"{text}.")
 
 
 def _described(hint: Any) -> str:
+    """Say how a value that is no text is written."""
     if _is_list(hint):
         inner = get_args(hint)[0]
         if isinstance(inner, type) and is_dataclass(inner):
             members = ", ".join(field.name for field in fields(inner))
-            return f"JSON: a list of objects ({members})"
-        return "Separated by commas, or the option several times" if inner is str else "JSON: a list"
-    names = {int: "A whole number", Decimal: "A number", bool: "true or false", str: "Text"}
-    return names.get(hint, "Text")
+            return f", as JSON: a list of objects ({members})"
+        return ", separated by commas or the option several times" if inner is str else ", as JSON: a list"
+    return {int: ", a whole number", Decimal: ", a number", bool: ", true or false"}.get(hint, "")
 
 
 def _is_list(hint: Any) -> bool:
@@ -225,7 +227,7 @@ def _rows(rows: Sequence[object], indent: str) -> str:
 def _nested(value: object) -> object:
     """Show a list inside a row as its length, or its texts."""
     if isinstance(value, list):
-        return ", ".join(value) if all(isinstance(one, str) for one in value) else f"{len(value)} rows"
+        return ", ".join(value) if all(isinstance(one, str) for one in value) else counted(len(value), "row")
     return "…" if isinstance(value, dict) and value else "" if isinstance(value, dict) else value
 
 

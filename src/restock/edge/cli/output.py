@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -51,6 +51,16 @@ def program() -> str:
 def note(text: str) -> None:
     """Tell a person something beside the output."""
     click.echo(text, err=True)
+
+
+def counted(count: int, thing: str) -> str:
+    """Write how many there are of a thing that takes an s when they are not one."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def sums(amounts: Mapping[str, Decimal]) -> str:
+    """Write amounts of money by currency: what is in two currencies has no sum."""
+    return ", ".join(f"{money(amount)} {currency}" for currency, amount in sorted(amounts.items()))
 
 
 def quantity(value: object) -> str:

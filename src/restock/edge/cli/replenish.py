@@ -9,7 +9,7 @@ import click
 
 from restock.core.defaults import DEFAULT_WAREHOUSE
 from restock.core.errors import RestockError
-from restock.edge.cli.output import Column, Progress, echo_json, money, note, quantity, table
+from restock.edge.cli.output import Column, Progress, counted, echo_json, money, note, quantity, sums, table
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.session import as_json, work
 from restock.edge.cli.shell import Shell
@@ -66,7 +66,7 @@ def flow(ctx: click.Context, products: Sequence[str], warehouse: str, as_json: b
     if not as_json:
         click.echo("\n\n".join(_told(product, one) for product, one in zip(products, results, strict=True)))
     if failed:
-        note(f"{len(failed)} of {len(results)} products failed.")
+        note(f"{len(failed)} of {counted(len(results), 'product')} failed.")
         ctx.exit(PARTLY)
 
 
@@ -156,8 +156,8 @@ async def skips_of(app: Running, plan_no: int) -> list[Skip]:
 def show_plan(made: Plan, proposals: Sequence[Proposal], skips: Sequence[Skip], top: int, examples: int) -> None:
     """Print a plan: its proposals by money, then what it skipped by outcome."""
     state = "unchanged since it was made" if made.reused else "new"
-    sums = ", ".join(f"{money(amount)} {currency}" for currency, amount in sorted(made.amounts.items())) or "nothing"
-    click.echo(f"Plan {made.plan_no} ({state}): {made.products:,} products, {len(proposals):,} proposals, {sums}.")
+    of, proposed = counted(made.products, "product"), counted(len(proposals), "proposal")
+    click.echo(f"Plan {made.plan_no} ({state}): {of}, {proposed}, {sums(made.amounts) or 'nothing'}.")
     if proposals:
         click.echo("\n" + _proposal_table(sorted(proposals, key=lambda one: (-one.total_amount, one.product_id))[:top]))
         if len(proposals) > top:
@@ -234,7 +234,7 @@ def purchase(ctx: click.Context, supplier: str, actor: str, as_json: bool) -> No
     else:
         show_purchase(result)
     if result.refused:
-        note(f"{len(result.refused)} proposals could not be ordered: {result.refused[0].reason}")
+        note(f"{counted(len(result.refused), 'proposal')} could not be ordered: {result.refused[0].reason}")
         ctx.exit(PARTLY)
 
 
@@ -254,9 +254,12 @@ def show_purchase(result: Purchase) -> None:
         click.echo("There is nothing to order. restock plan makes proposals.")
         return
     click.echo(order_table(result.orders))
-    total = sum((one.grand_total for one in result.orders), Decimal(0))
+    totals: dict[str, Decimal] = {}
+    for one in result.orders:
+        totals[one.currency] = totals.get(one.currency, Decimal(0)) + one.grand_total
     waiting = sum(one.state == "pending_approval" for one in result.orders)
-    click.echo(f"\n{len(result.orders)} orders, {money(total)} with tax; {waiting} wait for approval.")
+    orders = counted(len(result.orders), "order")
+    click.echo(f"\n{orders}, {sums(totals)} with tax; {waiting:,} waiting for approval.")
 
 
 def order_table(orders: Sequence[PurchaseOrder]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import click
 
 from restock.core.clock import SystemClock
-from restock.core.errors import NotFound, RestockError, StorageFull, StorageUnusable
+from restock.core.errors import InvalidInput, NotFound, RestockError, StorageFull, StorageUnusable
 from restock.edge.cli.shell import Shell
 
 PARTLY = 1
@@ -154,7 +154,9 @@ def _of_system(error: OSError, ctx: click.Context) -> int:
         return _told(StorageFull("The disk is full.", field=place, remedy="Free space; nothing acknowledged was lost."))
     if error.errno == errno.ENOENT:
         return _told(NotFound("There is no such file or folder.", field=place))
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+    if error.errno == errno.EISDIR:
+        return _told(InvalidInput("This is a folder, not a file.", field=place, remedy="Name a file."))
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
         reason = f"{error.strerror}."
         return _told(StorageUnusable(reason, field=place, remedy="Check the path and its permissions."))
     return _defect(error, ctx)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from restock.core.errors import NotFound
-from restock.edge.cli.output import echo_json
+from restock.edge.cli.output import counted, echo_json
 from restock.edge.cli.session import as_json, work
 from restock.edge.cli.shell import Shell
 from restock.edge.running import Running
@@ -31,7 +31,7 @@ def backup(shell: Shell, folder: Path, as_json: bool) -> None:
     if as_json:
         echo_json({"folder": str(folder), "files": [file.name for file in files], "bytes": size})
     else:
-        click.echo(f"{len(files)} stores, {size:,} bytes, in {folder}.")
+        click.echo(f"{counted(len(files), 'store')}, {size:,} bytes, in {folder}.")
 
 
 @click.command(
@@ -59,7 +59,7 @@ def restore(shell: Shell, folder: Path, as_json: bool) -> None:
     if as_json:
         echo_json({"home": str(shell.home), "files": [file.name for file in files]})
     else:
-        click.echo(f"{len(files)} stores restored in {shell.home}.")
+        click.echo(f"{counted(len(files), 'store')} restored in {shell.home}.")
 
 
 def command(name: str) -> click.Command:

@@ -10,7 +10,17 @@ from pathlib import Path
 import click
 
 from restock.core.errors import NotFound
-from restock.edge.cli.output import QUIET_SECONDS, REDRAW_SECONDS, Column, Progress, echo_json, money, note, table
+from restock.edge.cli.output import (
+    QUIET_SECONDS,
+    REDRAW_SECONDS,
+    Column,
+    Progress,
+    counted,
+    echo_json,
+    money,
+    note,
+    table,
+)
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.session import as_json, settled, work
 from restock.edge.cli.shell import Shell
@@ -176,7 +186,7 @@ def orders(
 
 def _demand_told(demand: Recomputed) -> str:
     return (
-        f"Demand: {demand.products:,} products with history, {demand.changed:,} changed, "
+        f"Demand: {counted(demand.products, 'product')} with history, {demand.changed:,} changed, "
         f"{demand.kept_stated:,} kept what was stated."
     )
 
@@ -291,7 +301,7 @@ def show_retail(report: RetailReport) -> None:
         _show_classes(one)
     if paths := [one.rejects_path for one in report.months if one.rejects_path]:
         click.echo(f"Every rejected line of the months, with the reason, is in {Path(paths[0]).parent}.")
-    click.echo(f"\n{report.products:,} products, {report.products_changed:,} of them new or changed.")
+    click.echo(f"\n{counted(report.products, 'product')}, {report.products_changed:,} of them new or changed.")
     click.echo(f"{_demand_told(report.demand)} As of {report.stock_date}.")
 
 
@@ -299,7 +309,7 @@ def _judge(ctx: click.Context, reports: Sequence[ImportReport], strict: bool) ->
     """Rejects are normal, and named; a file of which nothing could be read is not."""
     rejected = sum(sum(one.rejected.values()) for one in reports)
     if rejected and (strict or not any(sum(one.accepted.values()) for one in reports)):
-        note(f"{rejected:,} lines were rejected.")
+        note(f"{counted(rejected, 'line')} {'was' if rejected == 1 else 'were'} rejected.")
         ctx.exit(PARTLY)
 
 
@@ -327,7 +337,7 @@ def export_(shell: Shell, kind: str, file: Path, as_json: bool) -> None:
     if as_json:
         echo_json({"kind": kind, "file": str(file), "rows": rows})
     else:
-        click.echo(f"{rows:,} rows in {file}.")
+        click.echo(f"{counted(rows, 'row')} in {file}.")
 
 
 def command(name: str) -> click.Command:

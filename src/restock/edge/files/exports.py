@@ -12,7 +12,7 @@ from restock.core.frame import Frame
 from restock.edge.files.written import Rows, Value, write_rows
 from restock.inventory.port import CatalogueFrame, CatalogueRequest, Inventory, PositionFrame, PositionsRequest
 from restock.orders.port import DemandFrame, DemandRequest, Order, Orders, OrdersRequest
-from restock.suppliers.port import Suppliers, TermsFrame, TermsRequest
+from restock.suppliers.port import OffersFrame, OffersRequest, Suppliers
 from restock.units.port import ConversionFrame, ConversionsRequest, Units
 
 PAGE = 500
@@ -66,7 +66,7 @@ def _asked(kind: str, ports: ExportPorts) -> tuple[type[Frame], Callable[[list[s
     """Give the reply of the port that knows the kind, and how to ask it about products."""
     asked: dict[str, tuple[type[Frame], Callable[[list[str]], Awaitable[Frame]]]] = {
         "stock": (PositionFrame, lambda products: ports.inventory.positions(PositionsRequest(products))),
-        "suppliers": (TermsFrame, lambda products: ports.suppliers.terms(TermsRequest(products))),
+        "suppliers": (OffersFrame, lambda products: ports.suppliers.offers(OffersRequest(products))),
         "units": (ConversionFrame, lambda products: ports.units.conversions(ConversionsRequest(products))),
         "demand": (DemandFrame, lambda products: ports.orders.demand(DemandRequest(products))),
     }

@@ -32,6 +32,8 @@ class Lines(Protocol):
 
 def read(path: Path, mapping: Mapping[str, str], required: Collection[str], encoding: str = "utf-8") -> Lines:
     """Open a table. Raises InvalidInput when it is missing, empty, of an unknown kind, or lacks a required field."""
+    if path.is_dir():
+        raise InvalidInput(f"{path} is a folder, not a file.", field=path.name)
     if not path.is_file():
         raise InvalidInput(f"There is no file {path}.", field=path.name)
     kind = "".join(path.suffixes[-2:]).lower()

@@ -27,7 +27,7 @@ _STYLE = """
 @media (prefers-color-scheme: dark) { :root { --get: #5fd39a; --post: #8ab8ff } }
 * { box-sizing: border-box }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 70rem; padding: 1rem }
-nav a { margin-right: 1rem } a { color: inherit }
+nav { display: flex; flex-wrap: wrap; gap: 0 1rem } a { color: inherit } summary { overflow-wrap: anywhere }
 :focus-visible { outline: 3px solid var(--post); outline-offset: 2px }
 details { border: 1px solid var(--line); border-radius: .4rem; margin: .4rem 0; padding: 0 .8rem }
 summary { cursor: pointer; padding: .5rem 0 } summary code { font-size: 1rem }

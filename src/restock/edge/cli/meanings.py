@@ -1,0 +1,63 @@
+"""What the options of derived commands mean: one sentence per field of a request, for every operation that has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+MEANINGS: Mapping[str, str] = {
+    "actor": "Who does it; may not approve what they created or changed",
+    "after": "Go on after this one: the last of the page before",
+    "before": "Go on with what is older than this one: the last of the page before",
+    "causation_id": "The event that made somebody ask",
+    "conversions": "The conversions to store",
+    "customer_id": "The customer of each line, or empty",
+    "day": "The day of each line, as YYYY-MM-DD",
+    "decision_id": "The decision, as an order or a run names it",
+    "demand": "The demand to store",
+    "digest": "The SHA-256 of the file",
+    "file": "The name of the file",
+    "idempotency_key": "A word of your choice: the same request with it acts once",
+    "items": "The products to store",
+    "key": "What tells each line from every other; a known one changes nothing",
+    "kind": "sale or return, for each line",
+    "limit": "How many at most",
+    "lines": "What arrived, in stock units; nothing means all that was still to come",
+    "name": "The rulebook",
+    "order_id": "The customer order",
+    "orders": "The customer orders to accept",
+    "outcome": "Only products with this outcome, like blocked or no_need",
+    "plan_no": "The plan; 0 is the newest",
+    "po_id": "The purchase order",
+    "price": "The price of each line",
+    "product_id": "The product",
+    "products": "The products",
+    "proposal_id": "The proposal",
+    "quantity": "The quantity of each line, above 0",
+    "reason": "Why, for the history of the order",
+    "reference": "The invoice or order of each line",
+    "rejected": "Lines of the file that were rejected",
+    "returns": "Lines of the file that are returns",
+    "run_id": "The run",
+    "sales": "Lines of the file that are sales",
+    "state": "Only orders in this state, like sent or pending_approval",
+    "stock": "The counts to store",
+    "stock_date": "The day after the window that demand is computed from",
+    "supplier_id": "Only of this supplier",
+    "terms": "The terms to store",
+    "top": "How many of the best customers and products",
+    "warehouse_id": "The warehouse",
+    "window_days": "How many days before the stock date count",
+}
+"""The fields of requests, by name."""
+
+ELSEWHERE: Mapping[tuple[str, str], str] = {
+    ("orders.finish_import", "lines"): "Lines of the file",
+    ("purchasing.orders", "product_id"): "Only orders with this product",
+    ("replenishment.runs", "product_id"): "Only runs of this product",
+}
+"""Where a name means something else."""
+
+
+def meaning(operation: str, field: str) -> str:
+    """Say what a field of an operation's request means."""
+    return ELSEWHERE.get((operation, field)) or MEANINGS[field]
