@@ -113,7 +113,7 @@ def test_every_context_stands_in_the_contracts() -> None:
     )
 
 
-REST_LIBRARIES = {"httptools", "msgspec", "uvicorn", "uvloop"}
+REST_LIBRARIES = {"httptools", "msgspec", "uvloop"}
 """A server, its parser and its loop, and the encoding: decision 19 says why there is no framework among them."""
 
 

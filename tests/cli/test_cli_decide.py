@@ -166,7 +166,7 @@ def test_a_waiting_program_gets_each_answer_at_once() -> None:
         (["--rulebook", "./none.grl"], 2, "none.grl"),
         (["--rulebook", "/"], 2, "directory"),
         (["--rulebook", "purchasing", "--facts", "/none.jsonl"], 4, "/none.jsonl"),
-        (["--rulebook", "purchasing", "--facts", "/"], 9, "directory"),
+        (["--rulebook", "purchasing", "--facts", "/"], 2, "folder"),
         (["--rulebook", "purchasing", "--module", "LIEN"], 2, "LINE"),
         (["--rulebook", "purchasing", "--engine", "fast"], 2, "row"),
     ],

@@ -93,7 +93,7 @@ def test_the_help_documents_every_exit_status_and_is_quick() -> None:
     ("arguments", "heavy"),
     [
         (["--help"], {"sqlalchemy", "polars", "msgspec", "restock.app"}),
-        (["decide", "--rulebook", "published"], {"sqlalchemy", "polars", "uvicorn", "restock.app"}),
+        (["decide", "--rulebook", "published"], {"sqlalchemy", "polars", "httptools", "restock.app"}),
         (["rules", "check"], {"sqlalchemy", "polars", "restock.app"}),
     ],
 )

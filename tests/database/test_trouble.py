@@ -123,6 +123,21 @@ async def test_a_store_of_a_newer_program_is_refused_and_left_alone(home: Path) 
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("left", [None, b""])
+async def test_a_store_that_vanished_is_missed_and_not_made_anew(home: Path, left: bytes | None) -> None:
+    schemas = {"notebook": [SCHEMA], "other": [SCHEMA]}
+    await EmbeddedDatabases(home, schemas).close()
+    lost = home / "stores" / "other.db"
+    for path in lost.parent.glob("other.db*"):
+        path.unlink()
+    if left is not None:
+        lost.write_bytes(left)
+    with pytest.raises(StorageUnusable, match=r"other\.db is (missing|empty)") as refusal:
+        EmbeddedDatabases(home, schemas)
+    assert "restock restore" in refusal.value.remedy
+    assert not lost.exists() or not lost.stat().st_size, "nothing was made in its place"
+
+
 def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
     with pytest.raises(StorageUnusable) as refused:

@@ -13,6 +13,7 @@ from restock.core.ids import Ids
 from restock.edge.files.exports import ExportPorts
 from restock.edge.files.retail import RetailPorts
 from restock.edge.files.settings import ImportSettings
+from restock.engine.stream.outbox import events_in
 from restock.inventory import store as inventory_store
 from restock.inventory.service import InventoryService
 from restock.orders import tables as orders_tables
@@ -52,12 +53,16 @@ class Shop:
 
 def contents(home: Path) -> dict[str, list[tuple[object, ...]]]:
     """Give every row of every table, but for moments and identifiers that differ from run to run."""
-    moments = {"last_updated", "at", "created_at", "event_id", "value", "seq"}
+    moments = {"last_updated", "at", "created_at", "event_id", "seq"}
     found: dict[str, list[tuple[object, ...]]] = {}
     for name in SCHEMAS:
         with closing(sqlite3.connect(home / "stores" / f"{name}.db")) as connection:
             tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
             for (table,) in tables:
+                if table == "outbox_batch":
+                    rows = connection.execute(f"SELECT batch FROM {table}")
+                    found[f"{name}.events"] = sorted((one.topic, one.key) for (row,) in rows for one in events_in(row))
+                    continue
                 columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
                 kept = ", ".join(f'"{column}"' for column in columns if column not in moments)
                 found[f"{name}.{table}"] = sorted(

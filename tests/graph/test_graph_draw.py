@@ -191,3 +191,10 @@ async def test_a_profile_adds_up_traces_per_node():
     assert all(before.total_ms >= after.total_ms for before, after in pairwise(rows))
     assert "explain" not in {row.node for row in rows}
     assert profile([]) == []
+
+
+def test_a_drawing_has_its_colours_without_custom_properties() -> None:
+    style = flow_svg(purchasing_flow()).partition("<style>")[2].partition("</style>")[0]
+    for what, colour in re.findall(r"(fill|stroke):var\(--(\w+)\)", style):
+        assert re.search(rf"{what}:#[0-9a-f]{{6}};{what}:var\(--{colour}\)", style)
+    assert "currentColor" not in style

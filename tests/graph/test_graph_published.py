@@ -241,3 +241,9 @@ nodes:
 def test_a_rule_node_with_a_condition_is_a_conditional_without_branches():
     flow = load("nodes:\n  big: {type: RuleNode, condition: 'total > 10'}\n")
     assert isinstance(flow.nodes["big"].work, Conditional)
+
+
+def test_a_call_of_the_rule_engine_is_told_how_to_ask_rules_here() -> None:
+    text = "nodes: {x: {type: GrpcNode, query: 'http://rule-engine-service:50055#Evaluate'}}"
+    with pytest.raises(FlowError, match="rules run inside the flow"):
+        load_flow(text, "graph.yaml", operations={"orders.demand"}, services={"oms": "orders.demand"})

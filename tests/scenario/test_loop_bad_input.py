@@ -59,7 +59,6 @@ MISSING = [
     ({"stock": None}, "P", "Product P has no stock in WH-001 on file; a missing fact is never taken as zero."),
     ({"per_day": None}, "P", "Product P has no demand on file; a missing fact is never taken as zero."),
     ({}, "NO-SUCH", "There is no product NO-SUCH with stock, demand or a supplier."),
-    ({}, "", "There is no product  with stock, demand or a supplier."),
     ({}, "p", "There is no product p with stock, demand or a supplier."),
 ]
 
@@ -366,3 +365,13 @@ async def test_a_store_of_a_newer_program_is_refused_and_no_file_is_touched(fres
             file.commit()
     async with life(fresh) as app:
         assert await all_orders(app) == []
+
+
+@pytest.mark.parametrize("product", ["", "  ", "a\tb", "x" * 129])
+async def test_what_is_no_name_is_invalid_alone_and_in_a_batch(fresh: Path, product: str) -> None:
+    async with life(fresh) as app:
+        with pytest.raises(InvalidInput) as refused:
+            await app.replenishment.flow(FlowRequest(product))
+        assert refused.value.field == "product_id"
+        (wrong,) = (await app.replenishment.flow_batch(FlowBatchRequest([product]))).results
+        assert isinstance(wrong, InvalidInput)

@@ -11,10 +11,10 @@ from random import Random
 
 import pytest
 from loop_child import NEEDS, acknowledged, load_needs, wanted
+from nursery import Nursery
 from scenario_world import D, all_orders, business_state, check_supply, life, order_files, run_loop
 from test_one_need import check_decisions, position_of
 
-from conftest import Nursery
 from restock.app import App
 from restock.inventory.port import PositionsRequest
 from restock.orders.port import OrdersRequest

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from loop_child import NEEDS, load_needs
+from nursery import Nursery
 from scenario_world import D, all_orders, check_supply, covered, kept, life, order
 
-from conftest import Nursery
 from restock.app import App
 from restock.core.errors import InvalidInput
 from restock.decisions.port import DecisionRequest

@@ -11,6 +11,7 @@ from typing import cast
 from restock.core.clock import Clock, timestamp
 from restock.core.errors import NotFound, RestockError, Stale, Unavailable
 from restock.core.ids import Ids
+from restock.core.text import name
 from restock.decisions.port import Decision
 from restock.engine.database import Database
 from restock.engine.graph import QUEUE_LIMIT, CohortRunner, Executor, Flow, RunResult, load_flow
@@ -174,22 +175,23 @@ class ReplenishmentService:
 
     async def _run(self, request: FlowRequest) -> FlowReply | RestockError:
         """Run until nobody was faster. A run that loses the race decides again, and is then covered."""
+        product = name(request.product_id, "product_id")
         for _ in range(CONFLICT_ROUNDS):
             run_id = self._ids.new()
             result = await self._runner.submit(
                 {
-                    "product_id": request.product_id,
+                    "product_id": product,
                     "warehouse_id": request.warehouse_id,
                     "run_id": run_id,
                     "idempotency_key": request.idempotency_key,
                     "causation_id": request.causation_id,
                 }
             )
-            reply = answer(result, request.product_id, run_id)
-            self._remember(result, run_id, request.product_id, reply)
+            reply = answer(result, product, run_id)
+            self._remember(result, run_id, product, reply)
             if not isinstance(result.error, Stale):
                 return reply
-        return Unavailable(f"{request.product_id} is ordered by too many at once.", remedy="Try again.")
+        return Unavailable(f"{product} is ordered by too many at once.", remedy="Try again.")
 
     def _remember(self, result: RunResult, run_id: str, product: str, reply: FlowReply | RestockError) -> None:
         record = result.record

@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import cast
@@ -18,6 +18,10 @@ from restock.engine.database.migrate import Schema, pending, upgrade
 
 STORES = "stores"
 """The folder under RESTOCK_HOME that holds the databases and nothing else, so that it can be swapped whole."""
+
+
+CONTENTS = "contents.txt"
+"""The file in that folder which lists the stores, so that one that vanished is missed."""
 
 
 class EmbeddedDatabases:
@@ -35,8 +39,10 @@ class EmbeddedDatabases:
             ) from error
         with _alone(home):
             finish_restore(home)
+            _refuse_loss(self.folder)
             for name, owners in schemas.items():
                 migrate(self.folder / f"{name}.db", owners)
+            _list_stores(self.folder, schemas)
         self._databases = {name: SqliteDatabase(self.folder / f"{name}.db", name) for name in schemas}
 
     def __getitem__(self, name: str) -> SqliteDatabase:
@@ -63,6 +69,35 @@ def _alone(home: Path) -> Iterator[None]:
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _refuse_loss(folder: Path) -> None:
+    """Refuse a folder from which a store vanished: a new, empty one would order every need again. Raises StorageUnusable."""
+    try:
+        names = (folder / CONTENTS).read_text("utf-8").split()
+    except FileNotFoundError:  # the stores are being made, or were made before there was a list
+        return
+    for name in names:
+        path = folder / f"{name}.db"
+        if not path.exists() or not path.stat().st_size:
+            raise StorageUnusable(
+                f"{path} is {'empty' if path.exists() else 'missing'}, but it was made with the others.",
+                remedy="Restore a backup with `restock restore DIR`, or set RESTOCK_HOME to begin anew elsewhere.",
+            )
+
+
+def _list_stores(folder: Path, names: Iterable[str]) -> None:
+    """Write down which stores there are, once all are made."""
+    text = "\n".join(sorted(names)) + "\n"
+    path = folder / CONTENTS
+    if path.exists() and path.read_text("utf-8") == text:
+        return
+    new = folder / f"{CONTENTS}.new"
+    with new.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
 
 
 def migrate(path: Path, schemas: Sequence[Schema]) -> None:
@@ -166,6 +201,7 @@ def restore(source: Path, home: Path, names: Sequence[str]) -> list[Path]:
         shutil.copyfile(path, staged / path.name)
         with (staged / path.name).open("rb+") as copy:
             os.fsync(copy.fileno())
+    _list_stores(staged, names)
     (home / "stores.ready").touch()
     finish_restore(home)
     return [home / STORES / path.name for path in files]

@@ -9,7 +9,6 @@ from decimal import Decimal
 
 from restock.core.defaults import DEFAULT_WAREHOUSE
 from restock.core.errors import InvalidInput, NotFound, RestockError
-from restock.core.text import name
 from restock.edge import wire
 from restock.edge.rest.message import Answer, Request
 from restock.edge.rest.routes import Page, Route, from_body, from_query, keyed
@@ -86,9 +85,6 @@ def _flow(app: Served, counted: Callable[[FlowReply | RestockError], None]) -> R
 
     async def handle(request: Request) -> Answer:
         asked = read(request.body)
-        product = name(asked.product_id, "product_id")
-        if product is not asked.product_id:
-            asked = replace(asked, product_id=product)
         if request.key:
             asked = keyed(asked, request.key)
         try:

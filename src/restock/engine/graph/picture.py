@@ -29,16 +29,30 @@ NOTE_WIDTH = 250
 LETTERS = 27
 """Letters that fit into a box at 12 px; longer texts are cut and shown in full when pointed at."""
 
-_STYLE = """
-.rg{color:#1f2328;--paper:#ffffff;--soft:#f3f4f6;--line:#8a929c;font:12px system-ui,sans-serif}
-@media (prefers-color-scheme:dark){.rg{color:#e6e8eb;--paper:#16191d;--soft:#23282e;--line:#7b8590}}
-.rg text{fill:currentColor}.rg .note{font-size:10.5px;opacity:.75}.rg .name{font-weight:600}
-.rg .box{fill:var(--soft);stroke:var(--line)}.rg .conditional{stroke-dasharray:5 3}.rg .rulebook{stroke-width:2}
-.rg .edge{fill:none;stroke:var(--line);stroke-width:1.3}.rg .choice{stroke-dasharray:5 3}
-.rg .label{paint-order:stroke;stroke:var(--paper);stroke-width:4px;stroke-linejoin:round}
-.rg .tick{stroke:var(--line);opacity:.35}.rg .tip{fill:var(--line)}
-.rg .ok{fill:#4f8f6b}.rg .failed{fill:#c0504d}.rg .cancelled{fill:#9a9a9a}.rg .fallback{fill:#c58b2a}
-.rg .cached{fill:#5a84b8}.rg .attempt{stroke:var(--paper);stroke-width:1.5}
+_LIGHT = {"ink": "#1f2328", "paper": "#ffffff", "soft": "#f3f4f6", "line": "#8a929c"}
+_DARK = {"ink": "#e6e8eb", "paper": "#16191d", "soft": "#23282e", "line": "#7b8590"}
+
+
+def _paint(what: str, colour: str) -> str:
+    """Give a declaration twice: renderers that know no custom properties keep the light colour."""
+    return f"{what}:{_LIGHT[colour]};{what}:var(--{colour})"
+
+
+def _colours(colours: dict[str, str]) -> str:
+    return ";".join(f"--{name}:{value}" for name, value in colours.items())
+
+
+_STYLE = f"""
+.rg{{{_colours(_LIGHT)};font:12px system-ui,sans-serif}}
+@media (prefers-color-scheme:dark){{.rg{{{_colours(_DARK)}}}}}
+.rg text{{{_paint("fill", "ink")}}}.rg .note{{font-size:10.5px;opacity:.75}}.rg .name{{font-weight:600}}
+.rg .box{{{_paint("fill", "soft")};{_paint("stroke", "line")}}}
+.rg .conditional{{stroke-dasharray:5 3}}.rg .rulebook{{stroke-width:2}}
+.rg .edge{{fill:none;{_paint("stroke", "line")};stroke-width:1.3}}.rg .choice{{stroke-dasharray:5 3}}
+.rg .label{{paint-order:stroke;{_paint("stroke", "paper")};stroke-width:4px;stroke-linejoin:round}}
+.rg .tick{{{_paint("stroke", "line")};opacity:.35}}.rg .tip{{{_paint("fill", "line")}}}
+.rg .ok{{fill:#4f8f6b}}.rg .failed{{fill:#c0504d}}.rg .cancelled{{fill:#9a9a9a}}.rg .fallback{{fill:#c58b2a}}
+.rg .cached{{fill:#5a84b8}}.rg .attempt{{{_paint("stroke", "paper")};stroke-width:1.5}}
 """
 
 

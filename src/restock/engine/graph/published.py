@@ -39,6 +39,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "CircuitBreakerNode": ("target_node_id", "failure_threshold", "timeout_ms", "half_open_timeout_ms"),
 }
 _MAX_MS = 3_600_000
+_RULE_ENGINE = re.compile(r"rule[-_]engine")
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
 
 Members = dict[str, tuple[Tree, Tree]]
@@ -235,6 +236,11 @@ class _Rewriting:
         address = query.text("query") if query else ""
         host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
         operation = self._service(name, host)
+        if operation is None and _RULE_ENGINE.match(host or name):
+            (query or node).refuse(
+                f"'{name}' asks the rule engine by a call; here rules run inside the flow.",
+                "Write a RuleNode whose query is the name of a rulebook, for example purchasing.",
+            )
         if operation is None:
             (query or node).refuse(
                 f"'{name}' calls '{address or 'no address'}', which is none of this installation's services.",
