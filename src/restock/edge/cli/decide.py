@@ -7,7 +7,7 @@ it comes, so the command also answers a program that waits for each line.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +21,7 @@ from restock.edge.cli.output import Progress, note
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.shell import Shell
 from restock.edge.wire import number_text
-from restock.engine.rules import ENGINES, Rulebook
+from restock.engine.rules import ENGINES, Decision, Rulebook
 
 MAX_LINE = 1 << 20
 """Bytes of one line: a thousand facts fit; a longer line is passed over without being kept in memory."""
@@ -48,13 +48,16 @@ class Decider:
     def __init__(self, rulebook: Rulebook, engine: str | None, module: str) -> None:
         self._rulebook = rulebook
         self._module = module
-        reason = rulebook.engines["row"]
-        if engine == "row" and reason:
-            raise InvalidInput(f"The row engine cannot run {rulebook.name}: {reason}.", remedy="Leave --engine out.")
         if module not in ("", *rulebook.modules):
             known = ", ".join(rulebook.modules) or "none"
             raise InvalidInput(f"{rulebook.name} has no module {module!r}.", field="module", remedy=f"Known: {known}.")
-        self._engine = engine or ("reference" if reason else "row")
+        plan = rulebook.plan(module=module)
+        self._engine = engine or plan.one
+        reason = plan.reasons[self._engine]
+        if reason:
+            raise InvalidInput(
+                f"The {self._engine} engine cannot run {rulebook.name}: {reason}.", remedy="Leave --engine out."
+            )
         name = rulebook.name.removesuffix(GRL)
         self._read = msgspec.json.Decoder(float_hook=Decimal).decode
         self._write = msgspec.json.Encoder(decimal_format="number").encode
@@ -64,22 +67,31 @@ class Decider:
         self.lines = 0
         self.errors = 0
 
-    def answer(self, line: bytes | None) -> bytes:
-        """Decide one line; None stands for a line that was too long."""
-        self.lines += 1
+    def answers(self, lines: Sequence[bytes | None]) -> bytes:
+        """Decide lines together; None stands for a line that was too long."""
+        read = [self._facts(line) for line in lines]
+        facts = [one for one in read if not isinstance(one, RestockError)]
+        decided = iter(self._rulebook.decide_many(facts, engine=self._engine, module=self._module))
+        written = []
+        for one in read:
+            self.lines += 1
+            made = one if isinstance(one, RestockError) else next(decided)
+            written.append(self._refused(made) if isinstance(made, RestockError) else self._decided(made))
+        return b"".join(written)
+
+    def _facts(self, line: bytes | None) -> dict[str, Any] | RestockError:  # Any: what JSON holds
         if line is None:
-            return self._refused(InvalidInput(f"The line is longer than {MAX_LINE} bytes.", remedy="Shorten it."))
+            return InvalidInput(f"The line is longer than {MAX_LINE} bytes.", remedy="Shorten it.")
         try:
             facts = self._read(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
             what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else f"not JSON: {error}"
-            return self._refused(InvalidInput(f"The line is {what}.", remedy="Give one JSON object a line, in UTF-8."))
+            return InvalidInput(f"The line is {what}.", remedy="Give one JSON object a line, in UTF-8.")
         if type(facts) is not dict:
-            return self._refused(InvalidInput("The line is not a JSON object.", remedy='Write {"name": value, …}.'))
-        try:
-            made = self._rulebook.decide(facts, engine=self._engine, module=self._module)
-        except RestockError as error:
-            return self._refused(error)
+            return InvalidInput("The line is not a JSON object.", remedy='Write {"name": value, …}.')
+        return facts
+
+    def _decided(self, made: Decision) -> bytes:
         names = self._names.get(made.fired)
         if names is None:
             names = b',"fired":' + self._write(made.fired) + b',"facts":'
@@ -147,7 +159,7 @@ def decide(ctx: click.Context, name: str, facts: str, engine: str | None, module
     progress = Progress("Deciding", "lines")
     with opened as stream, closing(progress):
         for lines in lines_of(cast("Chunks", stream)):
-            out.write(b"".join(map(decider.answer, lines)))
+            out.write(decider.answers(lines))
             out.flush()
             progress.tell(decider.lines)
     if not decider.lines:
