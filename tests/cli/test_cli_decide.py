@@ -69,7 +69,7 @@ def test_engines_write_the_same_outputs(restock: Restock) -> None:
 
 
 @pytest.mark.parametrize("fact", ["purchase_factor", "order_multiple"])
-@pytest.mark.parametrize("engine", ["row", "reference"])
+@pytest.mark.parametrize("engine", ["row", "columns", "reference"])
 def test_a_number_just_outside_its_range_is_refused_by_every_engine(restock: Restock, engine: str, fact: str) -> None:
     given = json.dumps(FACTS | {fact: 0})
     result = restock("decide", "--rulebook", "purchasing", "--engine", engine, given=given)

@@ -17,6 +17,7 @@ import click
 import msgspec
 
 from restock.core.errors import InvalidInput, RestockError
+from restock.edge.cli.decide_file import decide_catalogue, is_catalogue
 from restock.edge.cli.output import Progress, note
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.shell import Shell
@@ -141,19 +142,32 @@ Examples:
          "moq": 20, "unit_price": 15.99, "is_active": true}' |
     tr -d '\\n' | restock decide --rulebook published
   restock decide --rulebook ./mine.grl --engine reference < facts.jsonl
+  restock decide --rulebook purchasing --facts all.parquet --out decided.parquet
 
 Each line of output is {"outputs": {…}, "fired": [rules], "facts": {…},
 "rulebook": …, "version": …, "engine": …}, or {"error": {…}, "line": n} in its
-place. Exit status 1 when any line was refused. Optional facts may be left out."""
+place. Exit status 1 when any line was refused. Optional facts may be left out.
+
+With --out a whole file is decided: its columns, the outputs (amounts as decimals),
+fired and error, a row for each row; an empty cell is an absent fact."""
 )
 @click.option("--rulebook", "name", required=True, help="A name of the library, or a file: a path with / or .grl.")
-@click.option("--facts", default="-", show_default=True, help="JSON lines, an object a line; - is standard input.")
+@click.option("--facts", default="-", show_default=True, help="JSON lines, - is standard input; .parquet or .csv.")
+@click.option("--out", help="The .parquet file for the decisions of a .parquet or .csv file.")
 @click.option("--engine", type=click.Choice(ENGINES), help="By default the quickest that runs the rules.")
 @click.option("--module", default="", help="Only the rules of this module, for example LINE or ORDER.")
 @click.pass_context
-def decide(ctx: click.Context, name: str, facts: str, engine: str | None, module: str) -> None:
-    """Decide JSON lines with a rulebook; nothing is stored and no order is made."""
-    decider = Decider(rulebook_of(ctx.obj, name), engine, module)
+def decide(ctx: click.Context, name: str, facts: str, out: str | None, engine: str | None, module: str) -> None:
+    """Decide JSON lines or a whole file with a rulebook; nothing is stored and no order is made."""
+    book = rulebook_of(ctx.obj, name)
+    if is_catalogue(facts, out) and out is not None:
+        if not decide_catalogue(book, Path(facts), Path(out), engine, module):
+            ctx.exit(PARTLY)
+        return
+    _decide_lines(ctx, Decider(book, engine, module), facts)
+
+
+def _decide_lines(ctx: click.Context, decider: Decider, facts: str) -> None:
     out = sys.stdout.buffer
     opened: AbstractContextManager[IO[Any]] = click.open_file(facts, "rb")
     progress = Progress("Deciding", "lines")

@@ -49,6 +49,7 @@ def decide_frame(
     finish = _Finish(program, decide_one, schema, keep=keep)
     columns = [polars.col(name).alias(_KEPT + name) for name in finish.kept]
     columns += [polars.col(name).alias(_FACT + name) for name in finish.facts]
+    columns = columns or [polars.col(name).alias(_AT) for name in schema.names()[:1]]  # something must tell the height
     given = given_columns(program, schema, _FACT)
     carried = [*(_KEPT + name for name in finish.kept), *(_FACT + name for name in finish.facts)]
     decided = decide_lazily(program, frame.select(columns), given, carried)
