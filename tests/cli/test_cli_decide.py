@@ -37,7 +37,7 @@ def facts(numbers: str, *, texts: bool = False) -> str:
     return "{" + ", ".join(f'"{name}": {quote}{text}{quote}' for name, text in names.items()) + ', "is_active": true}'
 
 
-@pytest.mark.parametrize("engine", ["row", "reference"])
+@pytest.mark.parametrize("engine", ["row", "columns", "reference"])
 @pytest.mark.parametrize("texts", [False, True])
 def test_golden_values(restock: Restock, engine: str, texts: bool) -> None:
     lines = "\n".join(facts(case[0], texts=texts) for case in GOLDEN.values())

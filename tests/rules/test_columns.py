@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rules_world import PUBLISHED_TEXT, PURCHASING, one
+from rules_world import PUBLISHED, PUBLISHED_TEXT, PURCHASING, one
 from test_differential import random_product, rulebook_text, rules
 
 from restock.core.errors import InvalidInput, RestockError
@@ -43,7 +43,7 @@ def agree(book: Rulebook, rows: Sequence[Facts]) -> list[Decision | str]:
     return wanted
 
 
-@pytest.mark.parametrize("book", [DECLARED, PURCHASING], ids=["published", "purchasing"])
+@pytest.mark.parametrize("book", [DECLARED, PUBLISHED, PURCHASING], ids=["declared", "published", "purchasing"])
 def test_columns_equal_row_and_reference_on_random_and_threshold_products(book: Rulebook) -> None:
     random = Random(11)
     decided = agree(book, [random_product(random) for _ in range(4_000)])
@@ -188,10 +188,21 @@ def test_numbers_up_to_the_limit_of_int64_are_exact() -> None:
 
 
 def test_rules_that_int64_cannot_hold_are_refused_with_the_place() -> None:
-    book = one("rule R no-loop { when a > 0 then b = a * c; }")
+    book = one("rule R no-loop { when a > 0 then b = a * c * a * c * a; }")
     assert "line 1: a number may need" in book.engines["columns"]
     with pytest.raises(InvalidInput, match="columns engine cannot run these rules: line 1: a number may need"):
         book.decide({"a": 1, "c": 1}, engine="columns")
+
+
+def test_a_row_past_the_range_that_columns_take_for_undeclared_inputs_is_exact_too() -> None:
+    numbers = ["0", "0.01", "0.001", "0.000001", "499999.99", "500000.01", "999999999999", "-1000000000000", "10000"]
+    rows: list[Facts] = [
+        {"required_qty": a, "available_qty": b, "moq": c, "unit_price": a, "is_active": True}
+        for a in numbers
+        for b in numbers
+        for c in ("0", "0.0001", "7", "600000")
+    ]
+    agree(PUBLISHED, rows)
 
 
 def test_a_number_that_only_exists_between_two_operations_is_measured_too() -> None:

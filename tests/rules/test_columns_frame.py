@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from rules_world import PURCHASING, one
+from rules_world import PUBLISHED, PURCHASING, one
 from test_differential import random_product
 
 from restock.core.errors import InvalidInput, RestockError
@@ -42,10 +42,31 @@ def frame_of(rows: list[dict[str, object]], kind: Any) -> pl.DataFrame:
     return pl.DataFrame([*made, active]).with_columns(pl.col(NAMES).cast(kind))
 
 
-@pytest.mark.parametrize("kind", [pl.Decimal(38, 6), pl.Decimal(20, 4), pl.Decimal(12, 2), pl.Decimal(9, 0), pl.String])
-def test_decimals_and_decimal_texts_are_read_exactly(kind: Any) -> None:
-    decided = same_as_rows(PURCHASING, frame_of(products(400), kind))
+KINDS = [pl.Decimal(38, 6), pl.Decimal(20, 4), pl.Decimal(12, 2), pl.Decimal(9, 0), pl.String]
+
+
+@pytest.mark.parametrize("book", [PURCHASING, PUBLISHED], ids=["purchasing", "published"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_decimals_and_decimal_texts_are_read_exactly(book: Rulebook, kind: Any) -> None:
+    decided = same_as_rows(book, frame_of(products(400), kind))
     assert decided["error"].null_count() > 200
+
+
+def test_undeclared_inputs_of_any_width_are_exact_or_refused_with_the_reason() -> None:
+    numbers = ["0", "7", "0.01", "0.000001", "499999.99", "500001", "99999999999", "999999999999.999999", None]
+    frame = pl.DataFrame({"required_qty": numbers}).join(pl.DataFrame({"unit_price": numbers}), how="cross")
+    frame = frame.with_columns(available_qty=0, moq=pl.lit("5.5"), is_active=True, avg_daily_demand=2, lead_time_days=3)
+    decided = PUBLISHED.decide_frame(frame)
+    wanted = PUBLISHED.decide_many(frame.rows(named=True), engine="reference")
+    wide = 0
+    for row, result in zip(decided.rows(named=True), wanted, strict=True):
+        if isinstance(result, Decision) and "wider than a column" in str(row["error"]):
+            wide += 1
+        elif isinstance(result, Decision):
+            assert row == result.outputs | {"fired": list(result.fired), "error": None}
+        else:
+            assert row["error"] == RestockError.__str__(result)
+    assert wide == 1
 
 
 @pytest.mark.parametrize("kind", [pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.Int128, pl.UInt8, pl.UInt32, pl.UInt64])

@@ -7,19 +7,20 @@ then null). Everything is lazy until the caller collects or sinks; Polars stream
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from restock.core.errors import InvalidInput, RestockError
+from restock.engine.rules.arithmetic import EXACT, shown
 from restock.engine.rules.columns import ColumnsProgram
 from restock.engine.rules.columns_expressions import scaled_number
 from restock.engine.rules.columns_given import INT64_DIGITS, given_columns
 from restock.engine.rules.columns_inputs import columns_read
 from restock.engine.rules.columns_polars import CAREFUL, WORD, PolarsAlgebra, decide_lazily, word_names
-from restock.engine.rules.evaluator import Decision
-from restock.engine.rules.facts import Facts
+from restock.engine.rules.evaluator import Decision, Evaluator
 from restock.engine.rules.ir import Field
+from restock.engine.rules.limits import INT64_LIMIT
 
 if TYPE_CHECKING:
     import polars
@@ -27,26 +28,25 @@ if TYPE_CHECKING:
 FIRED: Final = "fired"
 ERROR: Final = "error"
 
+MOST_DIGITS: Final = 38
+"""Digits of the widest decimal column."""
+
 _KEPT: Final = "#kept:"
 _FACT: Final = "#fact:"
 _AT: Final = "#at"
 """Names of columns on the way; no field has a # in its name."""
 
-DecideOne = Callable[[Facts], Decision]
-"""Decides one row by any exact engine. Raises RestockError."""
 
-
-def decide_frame(
-    program: ColumnsProgram, decide_one: DecideOne, frame: polars.LazyFrame, *, keep: bool = False
-) -> polars.LazyFrame:
-    """Decide every row of a frame.
+def decide_frame(evaluator: Evaluator, frame: polars.LazyFrame, *, keep: bool = False) -> polars.LazyFrame:
+    """Decide every row of a frame. Raises InvalidInput with the reason when columns cannot run the rules.
 
     With `keep` the frame's own columns come first; one that has the name of a result gives way to it.
     """
     import polars  # noqa: PLC0415 - a service that only decides rows starts without it
 
     schema = frame.collect_schema()
-    finish = _Finish(program, decide_one, schema, keep=keep)
+    program = evaluator.columns_for(_decimals(schema))
+    finish = _Finish(program, evaluator, schema, keep=keep)
     columns = [polars.col(name).alias(_KEPT + name) for name in finish.kept]
     columns += [polars.col(name).alias(_FACT + name) for name in finish.facts]
     columns = columns or [polars.col(name).alias(_AT) for name in schema.names()[:1]]  # something must tell the height
@@ -60,14 +60,14 @@ class _Finish:
     """Finishes a batch: decides the flagged rows one by one and names the rules that fired."""
 
     def __init__(
-        self, program: ColumnsProgram, decide_one: DecideOne, given: Mapping[str, polars.DataType], *, keep: bool
+        self, program: ColumnsProgram, evaluator: Evaluator, given: Mapping[str, polars.DataType], *, keep: bool
     ) -> None:
         import polars  # noqa: PLC0415 - as above
 
         self._program = program
-        self._decide_one = decide_one
+        self._decide_one = evaluator.decide
         self._algebra = PolarsAlgebra(len(program.texts.known))
-        self._outputs = {one.name: self._type(one) for one in program.outputs}
+        self._outputs = {one.name: self._type(one) for one in evaluator.program.outputs}
         self._words = word_names(len(program.rules))
         self._list = polars.List(polars.Enum(program.rules))
         results = {**self._outputs, FIRED: self._list, ERROR: polars.String()}
@@ -82,7 +82,7 @@ class _Finish:
         import polars  # noqa: PLC0415 - as above
 
         if one.kind == "number":
-            return polars.Decimal(_digits(one), one.decimals)
+            return _decimal_type(one)
         if one.kind == "bool":
             return polars.Boolean()
         return polars.Enum(self._program.texts.known) if self._program.coded(one) else polars.String()
@@ -134,12 +134,19 @@ class _Finish:
         for given in facts.iter_rows(named=True):
             try:
                 decision = self._decide_one(self._ordinary(given))
+                self._refuse_wide(decision)
                 rows.append({**decision.outputs, FIRED: list(decision.fired), ERROR: None})
             except RestockError as error:
                 rows.append({ERROR: RestockError.__str__(error)})
         results = {**self._outputs, FIRED: self._list, ERROR: self.schema[ERROR]}
         columns = {name: [row.get(name) for row in rows] for name in results}
         return polars_frame(columns, results)
+
+    def _refuse_wide(self, decision: Decision) -> None:
+        for name, value in decision.outputs.items():
+            if not _fits(value, self._outputs[name]):
+                message = f"{shown(value) if isinstance(value, Decimal) else value} is wider than a column of decimals."
+                raise InvalidInput(message, field=name, remedy="Declare the inputs' decimals, or decide JSON lines.")
 
     def _ordinary(self, given: dict[str, Any]) -> dict[str, Any]:
         """Read true and false in a column of texts, as the columns do."""
@@ -148,12 +155,35 @@ class _Finish:
         return given | {name: word == "true" for name, word in words.items() if word in ("true", "false")}
 
 
-def _digits(one: Field) -> int:
-    """Give the precision of an output's decimals."""
-    if one.low is None or one.high is None:
-        return INT64_DIGITS + 1
-    widest = max(abs(scaled_number(bound, one.decimals)) for bound in (one.low, one.high))
-    return INT64_DIGITS if widest < 10**INT64_DIGITS else INT64_DIGITS + 1
+def _decimal_type(one: Field) -> polars.Decimal:
+    """Give the narrowest of three types that holds an output, or the widest there is."""
+    import polars  # noqa: PLC0415 - as above
+
+    if one.low is not None and one.high is not None:
+        widest = max(abs(scaled_number(bound, one.decimals)) for bound in (one.low, one.high))
+        if widest < 10**INT64_DIGITS:
+            return polars.Decimal(INT64_DIGITS, one.decimals)
+        if widest < INT64_LIMIT:
+            return polars.Decimal(INT64_DIGITS + 1, one.decimals)
+    return polars.Decimal(MOST_DIGITS, min(one.decimals, MOST_DIGITS // 2))
+
+
+def _fits(value: object, kind: polars.DataType) -> bool:
+    """Tell whether a column of this type holds a value exactly."""
+    import polars  # noqa: PLC0415 - as above
+
+    if not isinstance(value, Decimal) or not isinstance(kind, polars.Decimal):
+        return True
+    scaled = EXACT.scaleb(value, kind.scale)
+    return scaled == scaled.to_integral_value(context=EXACT) and abs(scaled) < 10**kind.precision
+
+
+def _decimals(schema: Mapping[str, polars.DataType]) -> dict[str, int]:
+    """Give how many decimals the numbers of columns can have, where their type tells."""
+    import polars  # noqa: PLC0415 - as above
+
+    found = {name: kind.scale for name, kind in schema.items() if isinstance(kind, polars.Decimal)}
+    return found | {name: 0 for name, kind in schema.items() if kind.is_integer()}
 
 
 def polars_series(name: str, values: Sequence[object], kind: polars.DataType) -> polars.Series:

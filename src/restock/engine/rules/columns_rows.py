@@ -12,13 +12,14 @@ from typing import Any
 
 from restock.core.errors import RestockError
 from restock.engine.rules.columns import ColumnsProgram
+from restock.engine.rules.columns_expressions import scaled_number
 from restock.engine.rules.columns_inputs import Given
 from restock.engine.rules.columns_numpy import NumpyColumns
 from restock.engine.rules.columns_polars import CAREFUL, WORD, code_type, decide_lazily, word_names
 from restock.engine.rules.evaluator import Decision, Evaluator
 from restock.engine.rules.facts import Facts
 from restock.engine.rules.ir import Field, Value
-from restock.engine.rules.row import RowValue
+from restock.engine.rules.row import RowProgram, RowValue
 
 Rows = list[tuple[Sequence[RowValue], bool]]
 """For each row the scaled outputs with the mask, and whether it must be decided carefully."""
@@ -48,12 +49,13 @@ def decide_by_columns(
         at.append(position)
         read.append(arguments)
         used.append(complete)
-    columns = _columns(program, read)
+    columns, outside = _columns(program, evaluator.row.inputs, read)
     decided = (backend or _best())(program, columns, len(read))
-    for position, complete, (outputs, careful) in zip(at, used, decided, strict=True):
-        results[position] = (
-            _one(evaluator, facts[position]) if careful else evaluator.decision(tuple(outputs), complete)
-        )
+    for number, (position, complete, (outputs, careful)) in enumerate(zip(at, used, decided, strict=True)):
+        if careful or number in outside:
+            results[position] = _one(evaluator, facts[position])
+        else:
+            results[position] = evaluator.decision(_widened(evaluator.row, program, outputs), complete)
     return [result for result in results if result is not None]
 
 
@@ -64,12 +66,43 @@ def _one(evaluator: Evaluator, facts: Facts) -> Decision | RestockError:
         return error
 
 
-def _columns(program: ColumnsProgram, rows: Sequence[tuple[RowValue, ...]]) -> dict[str, list[RowValue]]:
-    columns = {one.name: [row[at] for row in rows] for at, one in enumerate(program.inputs)}
-    for one in program.inputs:
+def _columns(
+    program: ColumnsProgram, wide: tuple[Field, ...], rows: Sequence[tuple[RowValue, ...]]
+) -> tuple[dict[str, list[RowValue]], set[int]]:
+    """Turn rows into columns; a number that only the wide fields of the row function hold sends its row to `outside`."""
+    columns: dict[str, list[RowValue]] = {}
+    outside: set[int] = set()
+    for at, (one, whole) in enumerate(zip(program.inputs, wide, strict=True)):
+        column = [row[at] for row in rows]
         if program.coded(one):
-            columns[one.name] = [program.texts.codes[str(text)] for text in columns[one.name]]
-    return columns
+            column = [program.texts.codes[str(text)] for text in column]
+        elif one != whole:
+            column = _narrowed(one, 10 ** (whole.decimals - one.decimals), [int(value) for value in column], outside)
+        columns[one.name] = column
+    return columns, outside
+
+
+def _narrowed(one: Field, step: int, column: list[int], outside: set[int]) -> list[RowValue]:
+    assert one.low is not None and one.high is not None, "every input number has a range"
+    low, high = (scaled_number(bound, one.decimals) for bound in (one.low, one.high))
+    result: list[RowValue] = []
+    for at, number in enumerate(column):
+        value, rest = divmod(number, step)
+        if rest or not low <= value <= high:
+            outside.add(at)
+        result.append(0 if at in outside else value)
+    return result
+
+
+def _widened(row: RowProgram, program: ColumnsProgram, outputs: Sequence[RowValue]) -> tuple[RowValue, ...]:
+    """Give the outputs as the row function would, which may hold more decimals."""
+    if program.outputs is row.outputs:
+        return tuple(outputs)
+    pairs = zip(row.outputs, program.outputs, outputs, strict=False)
+    numbers = [
+        value if wide.kind != "number" else value * 10 ** (wide.decimals - one.decimals) for wide, one, value in pairs
+    ]
+    return (*numbers, outputs[-1])
 
 
 def _best() -> Backend:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -72,6 +73,13 @@ class Evaluator:
     @cached_property
     def _fitted(self) -> tuple[ColumnsProgram | None, str]:
         return fit_columns(self._source, self.program)
+
+    def columns_for(self, decimals: Mapping[str, int]) -> ColumnsProgram:
+        """Give the program over columns of so many decimals, or `columns` when these make it too wide."""
+        columns = self.columns
+        if columns.program is self.program:
+            return columns
+        return fit_columns(self._source, self.program, decimals)[0] or columns
 
     @property
     def columns(self) -> ColumnsProgram:

@@ -151,7 +151,7 @@ class Rulebook:
         Raises InvalidInput when columns cannot run the rules, or a column is missing or of a wrong type.
         """
         evaluator = self._evaluator(module)
-        decided = decide_frame(evaluator.columns, evaluator.decide, frame.lazy(), keep=keep)
+        decided = decide_frame(evaluator, frame.lazy(), keep=keep)
         return cast("Frame", decided.collect(engine="streaming") if hasattr(frame, "height") else decided)
 
     def row(self, *, module: str = "") -> RowProgram:
