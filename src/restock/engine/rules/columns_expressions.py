@@ -20,6 +20,7 @@ from restock.engine.rules.columns_algebra import (
     either,
     inverted,
     magnitude,
+    product,
     remainder_column,
     rounded_quotient,
 )
@@ -208,7 +209,7 @@ class ColumnExpressions:
     def _arithmetic(self, node: Arithmetic) -> tuple[Column, int]:
         left, right = self.number(node.left), self.number(node.right)
         if node.operator == "*":
-            return left.value * right.value, left.decimals + right.decimals
+            return product(left.value, right.value), left.decimals + right.decimals
         decimals = max(left.decimals, right.decimals)
         one, other = (self.at(side, decimals, node.place) for side in (left, right))
         if node.operator == "%":

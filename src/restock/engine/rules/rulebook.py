@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from restock.core.errors import InvalidInput, RestockError
 from restock.engine.rules.columns import ColumnsProgram
+from restock.engine.rules.columns_arrays import decide_arrays
 from restock.engine.rules.columns_frame import decide_frame
 from restock.engine.rules.engines import Plan, decide_many_best, engine_named, plan_engines
 from restock.engine.rules.errors import Problems, RuleError, SourceText, nearest
@@ -25,6 +26,7 @@ from restock.engine.rules.syntax import RulebookSyntax
 if TYPE_CHECKING:
     import polars
 
+Array = Any  # Any: a NumPy array of any type
 Frame = TypeVar("Frame", "polars.DataFrame", "polars.LazyFrame")
 
 
@@ -153,6 +155,18 @@ class Rulebook:
         evaluator = self._evaluator(module)
         decided = decide_frame(evaluator, frame.lazy(), keep=keep)
         return cast("Frame", decided.collect(engine="streaming") if hasattr(frame, "height") else decided)
+
+    def decide_arrays(self, columns: Mapping[str, Array], *, module: str = "") -> dict[str, Array]:
+        """Decide every row of NumPy arrays at once, by the columns engine and without Polars.
+
+        A number n of an input with d decimals is the int64 n x 10^d; bools and texts as they are; a masked value is an
+        absent fact. The result has an array for each output (numbers scaled by the output's decimals), `fired` (bit i:
+        the i-th of `rules`) and `error` (None, or why the row could not be decided; its outputs then mean nothing).
+
+        Raises InvalidInput when columns cannot run the rules, inputs have no declared digits, or an array is missing, of
+        a wrong type or of another length.
+        """
+        return decide_arrays(self._evaluator(module), columns)
 
     def row(self, *, module: str = "") -> RowProgram:
         """Give the compiled function over scaled integers. Raises InvalidInput with the reason when there is none."""
