@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from restock.core.errors import InvalidInput
-from restock.engine.rules.columns_algebra import Algebra, Column, both, chosen, either, inverted
+from restock.engine.rules.columns_algebra import Algebra, Column, any_of, both, chosen, either, inverted
 from restock.engine.rules.columns_expressions import ColumnExpressions, Texts, TooWide, scaled_number
 from restock.engine.rules.columns_plan import START, Branch, Computed, Merge, Plan, Step, Test, Versions, plan
 from restock.engine.rules.errors import SourceText
@@ -76,9 +76,7 @@ class ColumnsProgram:
         work = _Work(self, algebra, known)
         for layer in self.plan.layers:
             known |= settle({step.name: work.value(step) for step in layer})
-        careful: Column = False
-        for step in self.plan.steps():
-            careful = either(careful, work.flag(step))
+        careful = any_of([work.flag(step) for step in self.plan.steps()])
         finals = self.plan.finals
         outputs = {one.name: known[finals[one.name]] if finals[one.name] else self.start(one) for one in self.outputs}
         return Decided(outputs, tuple(known[test] for test in self.plan.tests), careful)
@@ -127,7 +125,9 @@ class _Work:
             case Test():
                 return self._at(step.reads).fails(step.condition)
             case Computed():
-                wrong = either(self._at(step.reads).fails(step.value), self._outside(step.target, step.name))
+                wrong = self._at(step.reads).fails(step.value)
+                if step.checked:
+                    wrong = either(wrong, outside(self._program, step.target, self._known[step.name]))
                 return both(self._known[step.test], wrong)
             case Merge():
                 result: Column = False
@@ -136,9 +136,6 @@ class _Work:
                         wrong = self._at(branch.reads).fails(branch.value)
                         result = either(result, both(self._known[branch.test], wrong))
                 return result
-
-    def _outside(self, one: Field, name: str) -> Column:
-        return outside(self._program, one, self._known[name])
 
 
 def outside(program: ColumnsProgram, one: Field, column: Column) -> Column:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Final, Literal, Protocol
 
 from restock.engine.rules.ir import RoundingMode
@@ -77,6 +78,14 @@ def either(one: Column, other: Column) -> Column:
     if isinstance(other, bool):
         return True if other else one
     return one | other
+
+
+def any_of(tests: Sequence[Column]) -> Column:
+    """Give whether any holds, nested as little as possible: thousands in one chain are too deep for a planner."""
+    found = [test for test in tests if test is not False]
+    while len(found) > 1:
+        found = [either(one, other) for one, other in zip_longest(found[::2], found[1::2], fillvalue=False)]
+    return found[0] if found else False
 
 
 def chosen(algebra: Algebra, branches: Sequence[tuple[Column, Column]], otherwise: Column, held: Held) -> Column:

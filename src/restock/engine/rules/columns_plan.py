@@ -15,6 +15,9 @@ from restock.engine.rules.ir import Const, Expr, Field, Program, Read, RuleIR, W
 START = ""
 """The version of an output that no rule has written yet: its default."""
 
+MAX_BRANCHES = 32
+"""Most writes in one choice: the time Polars needs to plan a nested choice grows with the square of its depth."""
+
 Versions = Mapping[str, str]
 
 
@@ -30,13 +33,14 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A written value by itself, because it must be checked before it counts."""
+    """A written value by itself: it must be checked before it counts, or its own rule reads it again."""
 
     name: str
     target: Field
     value: Expr
     reads: Versions
     test: str
+    checked: bool
     needs: tuple[str, ...] = ()
 
 
@@ -102,42 +106,54 @@ class _Planner:
 
     def _rule(self, at: int, rule: RuleIR, fields: Mapping[str, Field]) -> str:
         test = f"?{at}"
-        reads, needs = self._reads(rule.condition, fields)
-        self._steps.append(Test(test, rule.condition, reads, needs))
-        for write in rule.writes:
-            self._write(test, write, fields)
+        reads = {name: self._version(fields[name]) for name in fields_read(rule.condition)}
+        self._steps.append(Test(test, rule.condition, reads, _needed(reads)))
+        own: dict[str, str] = {}
+        for position, write in enumerate(rule.writes):
+            later = fields_read(*(other.value for other in rule.writes[position + 1 :]))
+            self._write(test, write, fields, own, read_again=write.target in later)
         return test
 
-    def _write(self, test: str, write: Write, fields: Mapping[str, Field]) -> None:
-        reads, needs = self._reads(write.value, fields)
-        target = fields[write.target]
+    def _write(
+        self, test: str, write: Write, fields: Mapping[str, Field], own: dict[str, str], *, read_again: bool
+    ) -> None:
+        """Let a write wait for the next reader; `own` are the values that its rule has written and reads again."""
+        reads = {name: own.get(name) or self._version(fields[name]) for name in fields_read(write.value)}
+        target, checked = fields[write.target], self.checked.get(id(write), False)
         computed = ""
-        if self.checked.get(id(write), False):
+        if checked or read_again:
             computed = self._next("!")
-            self._steps.append(Computed(computed, target, write.value, reads, test, (*needs, test)))
+            self._steps.append(Computed(computed, target, write.value, reads, test, checked, (*_needed(reads), test)))
+        own.pop(write.target, None)
+        if read_again:
+            own[write.target] = computed
         self._pending.setdefault(write.target, []).append(Branch(test, write.value, reads, computed))
-
-    def _reads(self, node: Expr, fields: Mapping[str, Field]) -> tuple[Versions, tuple[str, ...]]:
-        reads = {name: self._version(fields[name]) for name in fields_read(node)}
-        return reads, tuple(version for version in reads.values() if version)
 
     def _version(self, one: Field) -> str:
         """Give the present version of a field, merging the writes that wait."""
         waiting = self._pending.pop(one.name, None)
         if waiting is None:
             return self._versions[one.name]
+        for at in range(0, len(waiting), MAX_BRANCHES):
+            self._merge(one, waiting[at : at + MAX_BRANCHES])
+        return self._versions[one.name]
+
+    def _merge(self, one: Field, waiting: list[Branch]) -> None:
         before = self._versions[one.name]
         needs = [before] if before else []
         for branch in waiting:
-            needs += [branch.test, *([branch.computed] if branch.computed else filter(None, branch.reads.values()))]
+            needs += [branch.test, *([branch.computed] if branch.computed else _needed(branch.reads))]
         name = self._next(f"{one.name}#")
         self._steps.append(Merge(name, one, tuple(reversed(waiting)), before, tuple(dict.fromkeys(needs))))
         self._versions[one.name] = name
-        return name
 
     def _next(self, stem: str) -> str:
         self._counts[stem] = self._counts.get(stem, 0) + 1
         return f"{stem}{self._counts[stem]}"
+
+
+def _needed(reads: Versions) -> tuple[str, ...]:
+    return tuple(version for version in reads.values() if version)
 
 
 def _layers(steps: list[Step]) -> tuple[tuple[Step, ...], ...]:
