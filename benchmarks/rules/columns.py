@@ -6,13 +6,19 @@ In-memory int64 columns in, output columns out: seven amounts, four flags, three
 fired rules. 1 M and 10 M rows. Bars: at least 20 times the row function of the same run, per second of CPU time; 10 M rows
 in less than 0.4 s of wall time; at most 200 bytes a row of extra memory. Every row of the small run is compared with the
 row function.
+
+Tried, about 19 ns a row in all: the mask as a choice between two 16-bit numbers a rule 2.3 ns, packed in bytes 1.6, as a
+cast and a product 10. Batches of 16,000 rows instead of Polars' own 125,000: a third slower; of 65,000: the same. Without
+its elimination of common parts: the same. In memory instead of streaming: the same or slower by a third. Inputs as int32
+where ranges allow: 15 % quicker when the caller has them so, 20 % slower when they must be cast; left out. A nested choice
+of 1,500 rules took 4 s to plan, choices of 32 take 0.3 s.
 """
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from benchmarks.rules.row import RULEBOOKS
@@ -27,6 +33,7 @@ ROW_FUNCTION = 100_000
 """Rows for the row function: a twentieth of a second each round."""
 
 ROUNDS = 5
+"""Rounds of 10 M rows; 1 M rows get five times as many, for they are as short as a neighbour's interruption."""
 TIMES_BAR = 20
 WALL_BAR_S = 0.4
 BYTES_BAR = 200
@@ -115,12 +122,19 @@ def differing(book: Rulebook, program: ColumnsProgram, frame: Any) -> int:
 
 
 def extra_bytes(work: Callable[[], Any], rows: int) -> float:
-    """Give by how many bytes a row the process grows at its highest."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Give by how many bytes a row the process grows at its highest; Linux only, as the files in /proc are."""
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _memory("VmRSS")
     kept = work()
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    after = _memory("VmHWM")
     del kept
     return (after - before) * 1024 / rows
+
+
+def _memory(what: str) -> int:
+    """Give a figure of the process in kibibytes."""
+    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what))
 
 
 def report(book: Rulebook, program: ColumnsProgram, rows: int) -> list[str]:
@@ -128,7 +142,9 @@ def report(book: Rulebook, program: ColumnsProgram, rows: int) -> list[str]:
     frame = catalogue(rows)
     pace = row_pace(book, frame)
     grown = extra_bytes(lambda: by_polars(program, frame), rows)
-    cpu, wall = measured(lambda: by_polars(program, frame))
+    cpu, wall = measured(
+        lambda: by_polars(program, frame), ROUNDS * ROWS[-1] // rows // 2 if rows < ROWS[-1] else ROUNDS
+    )
     numpy_cpu, numpy_wall = measured(by_numpy(program, frame), 2)
     times = rows / cpu / pace
     print(f"{rows:,} rows; row function {pace / 1e6:.2f} M decisions/s per core")

@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from restock.core.errors import InvalidInput
 from restock.engine.rules.columns_algebra import Algebra, Column, any_of, both, chosen, either, inverted
-from restock.engine.rules.columns_expressions import ColumnExpressions, Texts, TooWide, scaled_number
+from restock.engine.rules.columns_expressions import ColumnExpressions, Texts, scaled_number
 from restock.engine.rules.columns_plan import START, Branch, Computed, Merge, Plan, Step, Test, Versions, plan
 from restock.engine.rules.errors import SourceText
 from restock.engine.rules.facts import inputs_used
 from restock.engine.rules.ir import Const, Expr, Field, Program, Write
 from restock.engine.rules.ranges import Shapes, fits
+
+WORD: Final = 64
+"""Rules in one word of the fired mask."""
 
 Settle = Callable[[dict[str, Column]], dict[str, Column]]
 """Takes the columns of one layer by name and gives what later layers read in their place."""
@@ -154,6 +158,3 @@ def outside(program: ColumnsProgram, one: Field, column: Column) -> Column:
 def missing_input(name: str) -> InvalidInput:
     """Make the error for an input that no column gives."""
     return InvalidInput("No column gives this input.", field=name, remedy="Add the column, or declare a default.")
-
-
-__all__ = ["ColumnsProgram", "Decided", "Settle", "TooWide", "missing_input", "outside"]

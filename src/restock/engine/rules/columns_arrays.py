@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from restock.core.errors import InvalidInput, RestockError
 from restock.engine.rules.arithmetic import shown
-from restock.engine.rules.columns import ColumnsProgram
+from restock.engine.rules.columns import WORD, ColumnsProgram
 from restock.engine.rules.columns_inputs import columns_read
-from restock.engine.rules.columns_numpy import WORD, Array, Arrays, NumpyColumns
+from restock.engine.rules.columns_numpy import Array, Arrays, NumpyColumns
 from restock.engine.rules.evaluator import Evaluator
 from restock.engine.rules.facts import scaled
 from restock.engine.rules.ir import Field

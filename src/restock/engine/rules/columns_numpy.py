@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from restock.engine.rules.columns import ColumnsProgram, Decided
+from restock.engine.rules.columns import WORD, ColumnsProgram, Decided
 from restock.engine.rules.columns_algebra import FIXED_TEXT, Column, either
 from restock.engine.rules.columns_inputs import Given, complete
 from restock.engine.rules.columns_tape import Operation, Register, Tape
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 BLOCK: Final = 1 << 14
 """Rows at a time: sixty columns of a block stay in a core's cache."""
-
-WORD: Final = 64
-"""Rules in one word of the fired mask."""
 
 Array = Any  # Any: an array of any type
 

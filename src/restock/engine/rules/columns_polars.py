@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from restock.engine.rules.columns import ColumnsProgram, Decided
+from restock.engine.rules.columns import WORD, ColumnsProgram, Decided
 from restock.engine.rules.columns_algebra import Column, Held
 from restock.engine.rules.columns_inputs import Given, complete
 from restock.engine.rules.limits import MAX_TEXT
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 CAREFUL: Final = "#careful"
 """The bool column of rows that must be decided one by one."""
-
-WORD: Final = 64
-"""Rules in one word of the fired mask."""
 
 BYTE: Final = 8
 """Rules in one byte of it."""

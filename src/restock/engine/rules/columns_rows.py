@@ -11,11 +11,11 @@ from importlib.util import find_spec
 from typing import Any
 
 from restock.core.errors import RestockError
-from restock.engine.rules.columns import ColumnsProgram
+from restock.engine.rules.columns import WORD, ColumnsProgram
 from restock.engine.rules.columns_expressions import scaled_number
 from restock.engine.rules.columns_inputs import Given
 from restock.engine.rules.columns_numpy import NumpyColumns
-from restock.engine.rules.columns_polars import CAREFUL, WORD, code_type, decide_lazily, word_names
+from restock.engine.rules.columns_polars import CAREFUL, code_type, decide_lazily, word_names
 from restock.engine.rules.evaluator import Decision, Evaluator
 from restock.engine.rules.facts import Facts
 from restock.engine.rules.ir import Field, Value
