@@ -50,11 +50,28 @@ def test_columns_equal_row_and_reference_on_random_and_threshold_products(book: 
     assert len({one.fired for one in decided if isinstance(one, Decision)}) > 8
 
 
+RANDOM_RULES = st.lists(rules, min_size=1, max_size=6)
+
+
 @settings(max_examples=150, deadline=None)
-@given(st.lists(rules, min_size=1, max_size=5), st.integers(0, 10**6))
+@given(RANDOM_RULES, st.integers(0, 10**6))
 def test_columns_equal_row_and_reference_on_random_rulebooks(
     parts: list[tuple[str, list[str], int, bool]], seed: int
 ) -> None:
+    agree_on_random_rules(parts, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@settings(max_examples=4_000, deadline=None)
+@given(RANDOM_RULES, st.integers(0, 10**6))
+def test_columns_equal_row_and_reference_on_thousands_of_random_rulebooks(
+    parts: list[tuple[str, list[str], int, bool]], seed: int
+) -> None:
+    agree_on_random_rules(parts, seed)
+
+
+def agree_on_random_rules(parts: list[tuple[str, list[str], int, bool]], seed: int) -> None:
     try:
         book = one(rulebook_text(parts))
     except RuleError:
