@@ -7,6 +7,7 @@ import sys
 
 BENCHMARKS = {
     "rules": "benchmarks.rules.row",
+    "columns": "benchmarks.rules.columns",
     "graph": "benchmarks.graph.overhead",
     "stream": "benchmarks.stream.log",
     "orders": "benchmarks.orders.accept",

@@ -37,7 +37,7 @@ def facts(numbers: str, *, texts: bool = False) -> str:
     return "{" + ", ".join(f'"{name}": {quote}{text}{quote}' for name, text in names.items()) + ', "is_active": true}'
 
 
-@pytest.mark.parametrize("engine", ["row", "reference"])
+@pytest.mark.parametrize("engine", ["row", "columns", "reference"])
 @pytest.mark.parametrize("texts", [False, True])
 def test_golden_values(restock: Restock, engine: str, texts: bool) -> None:
     lines = "\n".join(facts(case[0], texts=texts) for case in GOLDEN.values())
@@ -69,7 +69,7 @@ def test_engines_write_the_same_outputs(restock: Restock) -> None:
 
 
 @pytest.mark.parametrize("fact", ["purchase_factor", "order_multiple"])
-@pytest.mark.parametrize("engine", ["row", "reference"])
+@pytest.mark.parametrize("engine", ["row", "columns", "reference"])
 def test_a_number_just_outside_its_range_is_refused_by_every_engine(restock: Restock, engine: str, fact: str) -> None:
     given = json.dumps(FACTS | {fact: 0})
     result = restock("decide", "--rulebook", "purchasing", "--engine", engine, given=given)

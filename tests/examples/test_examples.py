@@ -58,6 +58,16 @@ def test_the_monitored_flow_shows_trace_figures_and_metrics() -> None:
     assert "✓" in text, "the trace marks what went well"
 
 
+def test_the_whole_catalogue_is_decided_and_the_mistyped_row_says_why() -> None:
+    assert printed("whole_catalogue").splitlines() == [
+        "PROD-001 orders 100 for 1,726.92: auto_approved, by OrderShortageWhenAboveMOQ",
+        "PROD-002 orders 245 for 4,101.30: auto_approved, by OrderShortageWhenAboveMOQ",
+        "PROD-003 orders 110 for 2,970.00: auto_approved, by OrderShortageWhenAboveMOQ",
+        "PROD-004 refused: moq: '1O' is not a number. Write it like 12 or 12.5.",
+        "together 8,798.22",
+    ]
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_an_example_is_short_enough_to_be_read(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= 80

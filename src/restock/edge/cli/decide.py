@@ -7,7 +7,7 @@ it comes, so the command also answers a program that waits for each line.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from decimal import Decimal
 from pathlib import Path
@@ -17,11 +17,12 @@ import click
 import msgspec
 
 from restock.core.errors import InvalidInput, RestockError
+from restock.edge.cli.decide_file import decide_catalogue, is_catalogue
 from restock.edge.cli.output import Progress, note
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.shell import Shell
 from restock.edge.wire import number_text
-from restock.engine.rules import ENGINES, Rulebook
+from restock.engine.rules import ENGINES, Decision, Rulebook
 
 MAX_LINE = 1 << 20
 """Bytes of one line: a thousand facts fit; a longer line is passed over without being kept in memory."""
@@ -48,13 +49,16 @@ class Decider:
     def __init__(self, rulebook: Rulebook, engine: str | None, module: str) -> None:
         self._rulebook = rulebook
         self._module = module
-        reason = rulebook.engines["row"]
-        if engine == "row" and reason:
-            raise InvalidInput(f"The row engine cannot run {rulebook.name}: {reason}.", remedy="Leave --engine out.")
         if module not in ("", *rulebook.modules):
             known = ", ".join(rulebook.modules) or "none"
             raise InvalidInput(f"{rulebook.name} has no module {module!r}.", field="module", remedy=f"Known: {known}.")
-        self._engine = engine or ("reference" if reason else "row")
+        plan = rulebook.plan(module=module)
+        self._engine = engine or plan.one
+        reason = plan.reasons[self._engine]
+        if reason:
+            raise InvalidInput(
+                f"The {self._engine} engine cannot run {rulebook.name}: {reason}.", remedy="Leave --engine out."
+            )
         name = rulebook.name.removesuffix(GRL)
         self._read = msgspec.json.Decoder(float_hook=Decimal).decode
         self._write = msgspec.json.Encoder(decimal_format="number").encode
@@ -64,22 +68,31 @@ class Decider:
         self.lines = 0
         self.errors = 0
 
-    def answer(self, line: bytes | None) -> bytes:
-        """Decide one line; None stands for a line that was too long."""
-        self.lines += 1
+    def answers(self, lines: Sequence[bytes | None]) -> bytes:
+        """Decide lines together; None stands for a line that was too long."""
+        read = [self._facts(line) for line in lines]
+        facts = [one for one in read if not isinstance(one, RestockError)]
+        decided = iter(self._rulebook.decide_many(facts, engine=self._engine, module=self._module))
+        written = []
+        for one in read:
+            self.lines += 1
+            made = one if isinstance(one, RestockError) else next(decided)
+            written.append(self._refused(made) if isinstance(made, RestockError) else self._decided(made))
+        return b"".join(written)
+
+    def _facts(self, line: bytes | None) -> dict[str, Any] | RestockError:  # Any: what JSON holds
         if line is None:
-            return self._refused(InvalidInput(f"The line is longer than {MAX_LINE} bytes.", remedy="Shorten it."))
+            return InvalidInput(f"The line is longer than {MAX_LINE} bytes.", remedy="Shorten it.")
         try:
             facts = self._read(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
             what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else f"not JSON: {error}"
-            return self._refused(InvalidInput(f"The line is {what}.", remedy="Give one JSON object a line, in UTF-8."))
+            return InvalidInput(f"The line is {what}.", remedy="Give one JSON object a line, in UTF-8.")
         if type(facts) is not dict:
-            return self._refused(InvalidInput("The line is not a JSON object.", remedy='Write {"name": value, …}.'))
-        try:
-            made = self._rulebook.decide(facts, engine=self._engine, module=self._module)
-        except RestockError as error:
-            return self._refused(error)
+            return InvalidInput("The line is not a JSON object.", remedy='Write {"name": value, …}.')
+        return facts
+
+    def _decided(self, made: Decision) -> bytes:
         names = self._names.get(made.fired)
         if names is None:
             names = b',"fired":' + self._write(made.fired) + b',"facts":'
@@ -129,25 +142,38 @@ Examples:
          "moq": 20, "unit_price": 15.99, "is_active": true}' |
     tr -d '\\n' | restock decide --rulebook published
   restock decide --rulebook ./mine.grl --engine reference < facts.jsonl
+  restock decide --rulebook purchasing --facts all.parquet --out decided.parquet
 
 Each line of output is {"outputs": {…}, "fired": [rules], "facts": {…},
 "rulebook": …, "version": …, "engine": …}, or {"error": {…}, "line": n} in its
-place. Exit status 1 when any line was refused. Optional facts may be left out."""
+place. Exit status 1 when any line was refused. Optional facts may be left out.
+
+With --out a whole file is decided: its columns, the outputs (amounts as decimals),
+fired and error, a row for each row; an empty cell is an absent fact."""
 )
 @click.option("--rulebook", "name", required=True, help="A name of the library, or a file: a path with / or .grl.")
-@click.option("--facts", default="-", show_default=True, help="JSON lines, an object a line; - is standard input.")
+@click.option("--facts", default="-", show_default=True, help="JSON lines, - is standard input; .parquet or .csv.")
+@click.option("--out", help="The .parquet file for the decisions of a .parquet or .csv file.")
 @click.option("--engine", type=click.Choice(ENGINES), help="By default the quickest that runs the rules.")
 @click.option("--module", default="", help="Only the rules of this module, for example LINE or ORDER.")
 @click.pass_context
-def decide(ctx: click.Context, name: str, facts: str, engine: str | None, module: str) -> None:
-    """Decide JSON lines with a rulebook; nothing is stored and no order is made."""
-    decider = Decider(rulebook_of(ctx.obj, name), engine, module)
+def decide(ctx: click.Context, name: str, facts: str, out: str | None, engine: str | None, module: str) -> None:
+    """Decide JSON lines or a whole file with a rulebook; nothing is stored and no order is made."""
+    book = rulebook_of(ctx.obj, name)
+    if is_catalogue(facts, out) and out is not None:
+        if not decide_catalogue(book, Path(facts), Path(out), engine, module):
+            ctx.exit(PARTLY)
+        return
+    _decide_lines(ctx, Decider(book, engine, module), facts)
+
+
+def _decide_lines(ctx: click.Context, decider: Decider, facts: str) -> None:
     out = sys.stdout.buffer
     opened: AbstractContextManager[IO[Any]] = click.open_file(facts, "rb")
     progress = Progress("Deciding", "lines")
     with opened as stream, closing(progress):
         for lines in lines_of(cast("Chunks", stream)):
-            out.write(b"".join(map(decider.answer, lines)))
+            out.write(decider.answers(lines))
             out.flush()
             progress.tell(decider.lines)
     if not decider.lines:

@@ -11,6 +11,7 @@ import click
 from restock.core.errors import RestockError
 from restock.edge.cli.decide import GRL, rulebook_of
 from restock.edge.cli.output import Column, echo_json, note, quantity, table
+from restock.edge.cli.plan import plan
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
 from restock.engine.rules import Field, check
@@ -72,6 +73,9 @@ def _checked(shell: Shell, name: str) -> tuple[str, Sequence[RestockError], str]
         return name, [], shell.rulebook(name).summary()
     except RestockError as error:
         return name, [error], ""
+
+
+rules.add_command(plan)
 
 
 @rules.command(

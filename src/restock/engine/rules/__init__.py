@@ -2,13 +2,15 @@
 
     text -> lexer -> parser -> declarations, names, infer -> typed -> ranges -> Program (ir)
     Program -> stratify -> row -> fast     one generated pass over scaled integers
+    Program -> columns     the same pass as layers over int64 columns, in Polars or NumPy
     Program -> reference -> explain        forward chaining over Decimal, the oracle
 
 Callers need `Rulebook`; everything else is what it answers with.
 """
 
+from restock.engine.rules.engines import ENGINES, Plan
 from restock.engine.rules.errors import RuleError
-from restock.engine.rules.evaluator import ENGINES, Decision
+from restock.engine.rules.evaluator import Decision
 from restock.engine.rules.explain import Explanation, FiredRule, NotFiredRule, Threshold
 from restock.engine.rules.ir import Field, Program, Value
 from restock.engine.rules.row import RowProgram
@@ -21,6 +23,7 @@ __all__ = [
     "Field",
     "FiredRule",
     "NotFiredRule",
+    "Plan",
     "Program",
     "RowProgram",
     "RuleError",

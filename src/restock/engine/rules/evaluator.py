@@ -1,21 +1,24 @@
-"""Decides with one program: chooses the engine, takes the quick or the careful way, and makes decisions."""
+"""Decides rows with one program, by the row function or the reference, on the quick or the careful way.
+
+`engines` has the table of all engines and chooses between them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-from restock.core.errors import InvalidInput, RestockError
-from restock.engine.rules.errors import SourceText, nearest
+from restock.core.errors import InvalidInput
+from restock.engine.rules.columns import ColumnsProgram
+from restock.engine.rules.columns_fit import fit_columns
+from restock.engine.rules.errors import SourceText
 from restock.engine.rules.facts import FactReader, Facts, scaled
 from restock.engine.rules.fast import NotOrdinary, compile_finish, compile_reader
 from restock.engine.rules.ir import Program, Value
 from restock.engine.rules.reference import Run, plain_values, run
-from restock.engine.rules.row import RowProgram, compile_row
+from restock.engine.rules.row import RowProgram, RowValue, compile_row
 from restock.engine.rules.stratify import reason_against_one_pass
-
-ENGINES = ("row", "reference")
-"""Engines by preference."""
 
 MAX_REMEMBERED_MASKS = 10_000
 """Most masks whose names are kept: enough for every real rulebook, a bound for hostile ones."""
@@ -62,27 +65,41 @@ class Evaluator:
         inputs = self.facts(facts)
         return inputs, run(self._source, self.program, inputs)
 
-    def decide(self, facts: Facts, engine: str | None) -> Decision:
-        """Decide with the named engine, or with the best one that runs the program."""
-        if engine is not None and engine not in ENGINES:
-            raise InvalidInput(
-                f"There is no engine {engine!r}.", remedy=f"Did you mean {nearest(engine, ENGINES) or 'row'}?"
-            )
-        if engine == "reference" or (engine is None and self._row is None):
-            return self._by_reference(facts)
+    @cached_property
+    def reason_against_columns(self) -> str:
+        """Why columns cannot run the program; empty when they can. Found when somebody asks."""
+        return self.reason_against_row or self._fitted[1]
+
+    @cached_property
+    def _fitted(self) -> tuple[ColumnsProgram | None, str]:
+        return fit_columns(self._source, self.program)
+
+    def columns_for(self, decimals: Mapping[str, int]) -> ColumnsProgram:
+        """Give the program over columns of so many decimals, or `columns` when these make it too wide."""
+        columns = self.columns
+        if columns.program is self.program:
+            return columns
+        return fit_columns(self._source, self.program, decimals)[0] or columns
+
+    @property
+    def columns(self) -> ColumnsProgram:
+        """The program over columns. Raises InvalidInput with the reason when there is none."""
+        found = None if self.reason_against_columns else self._fitted[0]
+        if found is None:
+            message = f"The columns engine cannot run these rules: {self.reason_against_columns}."
+            raise InvalidInput(message, remedy="Use another engine; `restock rules plan` says which run them.")
+        return found
+
+    def decide(self, facts: Facts) -> Decision:
+        """Decide with the row function, or with the reference where the rules need forward chaining."""
+        return self.by_reference(facts) if self._row is None else self._by_row(facts, self._row)
+
+    def by_row(self, facts: Facts) -> Decision:
+        """Decide with the row function. Raises InvalidInput with the reason when there is none."""
         return self._by_row(facts, self.row)
 
-    def decide_many(self, rows: Iterable[Facts], engine: str | None) -> list[Decision | RestockError]:
-        """Decide each row; a row that cannot be decided gives its error in its place."""
-        results: list[Decision | RestockError] = []
-        for facts in rows:
-            try:
-                results.append(self.decide(facts, engine))
-            except RestockError as error:
-                results.append(error)
-        return results
-
-    def _by_reference(self, facts: Facts) -> Decision:
+    def by_reference(self, facts: Facts) -> Decision:
+        """Decide with the reference engine."""
         inputs, done = self.reference(facts)
         outputs = plain_values({one.name: done.values[one.name] for one in self.program.outputs})
         return Decision(outputs, tuple(firing.rule.name for firing in done.firings), inputs)
@@ -93,15 +110,28 @@ class Evaluator:
             results = row.function(*arguments)
         except (NotOrdinary, ArithmeticError, ValueError, TypeError):  # a signalling NaN has no hash
             return self._carefully(facts, row)
-        return Decision(self._finish(results), self._names(row, int(results[-1])), used)
+        return self.decision(results, used)
+
+    def arguments(self, facts: Facts) -> tuple[tuple[RowValue, ...], dict[str, Value]]:
+        """Give complete inputs, scaled in the order of the row function, and as used. Raises InvalidInput."""
+        row = self.row
+        try:
+            return self._read(facts)
+        except (NotOrdinary, ArithmeticError, ValueError, TypeError):
+            used = self.facts(facts)
+            return tuple(scaled(one, used[one.name]) for one in row.inputs), used
+
+    def decision(self, results: tuple[RowValue, ...], used: dict[str, Value]) -> Decision:
+        """Make a decision from what the row function gives: scaled outputs and, last, the mask of fired rules."""
+        return Decision(self._finish(results), self._names(self.row, int(results[-1])), used)
 
     def _carefully(self, facts: Facts, row: RowProgram) -> Decision:
         used = self.facts(facts)
         try:
             results = row.function(*(scaled(one, used[one.name]) for one in row.inputs))
         except (ZeroDivisionError, OverflowError):
-            return self._by_reference(facts)
-        return Decision(self._finish(results), self._names(row, int(results[-1])), used)
+            return self.by_reference(facts)
+        return self.decision(results, used)
 
     def _names(self, row: RowProgram, mask: int) -> tuple[str, ...]:
         """Name the fired rules; a million products show a dozen different masks."""

@@ -5,10 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from restock.core.errors import InvalidInput, RestockError
+from restock.engine.rules.columns import ColumnsProgram
+from restock.engine.rules.columns_arrays import decide_arrays
+from restock.engine.rules.columns_frame import decide_frame
+from restock.engine.rules.engines import Plan, decide_many_best, engine_named, plan_engines
 from restock.engine.rules.errors import Problems, RuleError, SourceText, nearest
-from restock.engine.rules.evaluator import ENGINES, Decision, Evaluator
+from restock.engine.rules.evaluator import Decision, Evaluator
 from restock.engine.rules.explain import Explanation, explain
 from restock.engine.rules.ir import Field, Program, Value
 from restock.engine.rules.modules import module_program
@@ -17,6 +22,12 @@ from restock.engine.rules.printer import print_rulebook
 from restock.engine.rules.resolve import Resolved, resolve
 from restock.engine.rules.row import RowProgram
 from restock.engine.rules.syntax import RulebookSyntax
+
+if TYPE_CHECKING:
+    import polars
+
+Array = Any  # Any: a NumPy array of any type
+Frame = TypeVar("Frame", "polars.DataFrame", "polars.LazyFrame")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +98,11 @@ class Rulebook:
     @property
     def engines(self) -> dict[str, str]:
         """For each engine the reason why it cannot run this rulebook; empty when it can."""
-        reasons = {"row": self._evaluators[""].reason_against_row}
-        return {engine: reasons.get(engine, "") for engine in ENGINES}
+        return self.plan().reasons
+
+    def plan(self, *, module: str = "") -> Plan:
+        """Say which engines run these rules, why others cannot, and which is chosen for one decision and for a catalogue."""
+        return plan_engines(self._evaluator(module))
 
     def summary(self) -> str:
         """Say in one line what loaded: how many rules and fields, and which engines run them."""
@@ -107,21 +121,60 @@ class Rulebook:
     def decide(self, facts: Mapping[str, object], *, engine: str | None = None, module: str = "") -> Decision:
         """Decide once.
 
-        `engine` is row or reference, by default the quickest that runs these rules. With a `module` only its rules run,
+        `engine` is a name of ENGINES, by default the quickest that runs these rules. With a `module` only its rules run,
         and what other modules would decide is taken from the facts. Raises InvalidInput that names the field, or
         RuleError where a rule cannot be evaluated (division by zero, an output outside its declared range, no end).
         """
-        return self._evaluator(module).decide(facts, engine)
+        evaluator = self._evaluator(module)
+        if engine is None:
+            return evaluator.decide(facts)
+        decided = engine_named(engine, evaluator).decide_many(evaluator, (facts,))[0]
+        if isinstance(decided, RestockError):
+            raise decided
+        return decided
 
     def decide_many(
         self, rows: Iterable[Mapping[str, object]], *, engine: str | None = None, module: str = ""
     ) -> list[Decision | RestockError]:
         """Decide many times, in order; a row that cannot be decided gives its error in its place."""
-        return self._evaluator(module).decide_many(rows, engine)
+        evaluator = self._evaluator(module)
+        if engine is None:
+            return decide_many_best(evaluator, rows)
+        return engine_named(engine, evaluator).decide_many(evaluator, rows)
+
+    def decide_frame(self, frame: Frame, *, keep: bool = False, module: str = "") -> Frame:
+        """Decide every row of a frame at once, by the columns engine.
+
+        The frame has a column for each fact: integers, decimals or decimal text for numbers, bools, texts; null is an
+        absent fact. Other columns are ignored; with `keep` they come first in the result. The result has one row for
+        each row, in order: the outputs (amounts as decimals, known texts as an enum), `fired` (names of rules) and
+        `error` (null, or why the row could not be decided; its outputs are then null). A lazy frame stays lazy.
+
+        Raises InvalidInput when columns cannot run the rules, or a column is missing or of a wrong type.
+        """
+        evaluator = self._evaluator(module)
+        decided = decide_frame(evaluator, frame.lazy(), keep=keep)
+        return cast("Frame", decided.collect(engine="streaming") if hasattr(frame, "height") else decided)
+
+    def decide_arrays(self, columns: Mapping[str, Array], *, module: str = "") -> dict[str, Array]:
+        """Decide every row of NumPy arrays at once, by the columns engine and without Polars.
+
+        A number n of an input with d decimals is the int64 n x 10^d; bools and texts as they are; a masked value is an
+        absent fact. The result has an array for each output (numbers scaled by the output's decimals), `fired` (bit i:
+        the i-th of `rules`) and `error` (None, or why the row could not be decided; its outputs then mean nothing).
+
+        Raises InvalidInput when columns cannot run the rules, inputs have no declared digits, or an array is missing, of
+        a wrong type or of another length.
+        """
+        return decide_arrays(self._evaluator(module), columns)
 
     def row(self, *, module: str = "") -> RowProgram:
         """Give the compiled function over scaled integers. Raises InvalidInput with the reason when there is none."""
         return self._evaluator(module).row
+
+    def columns(self, *, module: str = "") -> ColumnsProgram:
+        """Give the program over columns of scaled integers. Raises InvalidInput with the reason when there is none."""
+        return self._evaluator(module).columns
 
     def explain(self, facts: Mapping[str, object], *, module: str = "") -> Explanation:
         """Decide by the reference engine and tell why. Raises what `decide` raises."""

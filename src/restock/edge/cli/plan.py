@@ -1,0 +1,36 @@
+"""`restock rules plan`: which engines run a rulebook, why the others cannot, and which one is chosen."""
+
+from __future__ import annotations
+
+import click
+
+from restock.edge.cli.decide import rulebook_of
+from restock.edge.cli.output import Column, echo_json, table
+from restock.edge.cli.session import as_json
+from restock.edge.cli.shell import Shell
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  restock rules plan purchasing
+  restock rules plan ./mine.grl --json
+
+`restock decide` takes the engine chosen for one decision, with --out the one for
+a catalogue; --engine takes any other that runs the rules."""
+)
+@click.argument("name", metavar="NAME|FILE")
+@click.option("--module", default="", help="Only the rules of this module, for example LINE or ORDER.")
+@as_json
+@click.pass_obj
+def plan(shell: Shell, name: str, module: str, as_json: bool) -> None:
+    """Say which engines run a rulebook, and why others cannot."""
+    book = rulebook_of(shell, name)
+    made = book.plan(module=module)
+    if as_json:
+        engines = {engine: {"runs": not reason, "reason": reason} for engine, reason in made.reasons.items()}
+        echo_json({"rulebook": book.name, "engines": engines, "one": made.one, "catalogue": made.catalogue})
+        return
+    rows = [(engine, "no" if reason else "yes", reason) for engine, reason in made.reasons.items()]
+    click.echo(table([Column("engine"), Column("runs"), Column("why not", cut=True)], rows))
+    click.echo(f"\none decision: {made.one}\na catalogue:  {made.catalogue}")

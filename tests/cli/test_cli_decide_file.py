@@ -1,0 +1,121 @@
+"""`restock decide --out`, `--engine columns` and `restock rules plan`: whole files, the same lines, the chosen engine."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+from cli_world import Restock
+
+CSV = """\
+product_id;avg_daily_demand;lead_time_days;available_qty;moq;unit_price;is_active;order_multiple
+A;15.5;7;20;20;15.99;true;20
+B;50;5;5;100;15.50;TRUE;
+C;x;5;5;100;15.50;true;
+D;50;;5;100;15.50;true;1
+E;1e1;7;5;100;15.5000;maybe;1
+F;1e1;7;5;100;15.5000;false;1
+"""
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_file_of_facts_becomes_a_file_of_decisions_row_for_row(restock: Restock, tmp_path: Path, form: str) -> None:
+    facts, out = tmp_path / f"facts.{form}", tmp_path / "decided.parquet"
+    (tmp_path / "facts.csv").write_text(CSV)
+    if form == "parquet":
+        pl.read_csv(tmp_path / "facts.csv", separator=";", infer_schema=False).write_parquet(facts)
+    result = restock("decide", "--rulebook", "purchasing", "--facts", facts, "--out", out)
+    assert result.exit_code == 1
+    assert "3 of 6 rows were refused" in result.stderr
+    decided = pl.read_parquet(out)
+    assert decided["product_id"].to_list() == list("ABCDEF")
+    assert decided["order_qty"].to_list() == [100, 245, None, None, None, 0]
+    assert decided["grand_total"].to_list()[:2] == [Decimal("1726.92"), Decimal("4101.30")]
+    assert decided["fired"].to_list()[5] == [
+        "CalculateShortage",
+        "BlockInactiveSupplier",
+        "ValidateSupplierActive",
+        "NoReorderNeeded",
+    ]
+    errors = decided["error"].to_list()
+    assert errors[2] == "avg_daily_demand: 'x' is not a number. Write it like 12 or 12.5."
+    assert errors[4] == "is_active: 'maybe' is not true or false. Give true or false."
+    assert [path.name for path in tmp_path.glob("*.partial")] == []
+
+
+def test_a_right_file_ends_well(restock: Restock, tmp_path: Path) -> None:
+    (tmp_path / "facts.csv").write_text("\n".join(CSV.splitlines()[:3]))
+    result = restock(
+        "decide", "--rulebook", "purchasing", "--facts", tmp_path / "facts.csv", "--out", tmp_path / "d.parquet"
+    )
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "2 rows decided" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--facts", "f.csv"), "--out decisions.parquet"),
+        (("--out", "d.parquet"), "Decisions of JSON lines go to standard output"),
+        (("--facts", "f.csv", "--out", "d.csv"), "d.csv is not a Parquet file"),
+        (("--facts", "f.csv", "--out", "d.parquet", "--engine", "row"), "does not decide whole files"),
+        (("--facts", "g.csv", "--out", "d.parquet"), "g.csv cannot be read"),
+        (("--facts", "e.csv", "--out", "d.parquet"), "The file is empty"),
+        (("--facts", "b.parquet", "--out", "d.parquet"), "b.parquet: The file cannot be read"),
+        (("--facts", "m.csv", "--out", "d.parquet"), "available_qty: No column gives this input"),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_nothing_is_written(
+    restock: Restock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("f.csv").write_text(CSV)
+    Path("e.csv").touch()
+    Path("b.parquet").write_text("not Parquet")
+    Path("m.csv").write_text("a,b\n1,2\n")
+    result = restock("decide", "--rulebook", "purchasing", *words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not Path("d.parquet").exists()
+
+
+def test_every_engine_writes_the_same_lines_but_for_its_name(restock: Restock) -> None:
+    names = ("avg_daily_demand", "lead_time_days", "available_qty", "moq", "unit_price")
+    cases = [
+        ("15.5", 7, 20, 20, "15.99"),
+        (50, 5, 5, 100, "15.50"),
+        (200, 10, 1, 50, 120),
+        ("x", 1, 1, 1, 1),
+        (1, 1, 0, 0, 0),
+    ]
+    lines = [json.dumps({**dict(zip(names, case, strict=True)), "is_active": True}) for case in cases]
+    given = "\n".join([*lines, "{broken", "[1]", lines[0]])
+    texts = {}
+    for engine in ("reference", "row", "columns"):
+        result = restock("decide", "--rulebook", "purchasing", "--engine", engine, given=given)
+        assert result.exit_code == 1
+        texts[engine] = result.stdout.replace(f'"engine":"{engine}"', "")
+    assert texts["reference"] == texts["row"] == texts["columns"]
+
+
+def test_the_planner_says_which_engines_run_and_which_is_chosen(restock: Restock, tmp_path: Path) -> None:
+    text = restock("rules", "plan", "purchasing").stdout
+    assert "one decision: row\n" in text
+    assert "a catalogue:  columns\n" in text
+    (tmp_path / "loop.grl").write_text("rule Count { when x < 5 then x = x + 1; }\n")
+    made = json.loads(restock("rules", "plan", tmp_path / "loop.grl", "--json").stdout)
+    assert (made["one"], made["catalogue"]) == ("reference", "reference")
+    assert made["engines"]["columns"]["runs"] is False
+    assert made["engines"]["columns"]["reason"].startswith("Count (line 1) writes x")
+
+
+def test_rules_that_columns_cannot_run_are_refused_with_the_reason(restock: Restock, tmp_path: Path) -> None:
+    (tmp_path / "loop.grl").write_text("rule Count { when x < 5 then x = x + 1; }\n")
+    (tmp_path / "f.csv").write_text("x\n1\n")
+    for words in (("--facts", tmp_path / "f.csv", "--out", tmp_path / "d.parquet"), ("--engine", "columns")):
+        result = restock("decide", "--rulebook", tmp_path / "loop.grl", *words, given="{}")
+        assert result.exit_code == 2
+        assert "columns engine cannot run loop.grl: Count (line 1) writes x" in result.stderr
