@@ -11,6 +11,7 @@ import click
 from restock.core.errors import RestockError
 from restock.edge.cli.decide import GRL, rulebook_of
 from restock.edge.cli.output import Column, echo_json, note, quantity, table
+from restock.edge.cli.prove import prove_all
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
 from restock.engine.rules import Field, check
@@ -20,10 +21,11 @@ from restock.engine.rules import Field, check
     epilog="""\b
 Examples:
   restock rules check mine.grl
+  restock rules prove mine.grl
   restock rules show purchasing"""
 )
 def rules() -> None:
-    """Check and show rulebooks. Your own are in RESTOCK_HOME/rulebooks."""
+    """Check, prove and show rulebooks. Your own are in RESTOCK_HOME/rulebooks."""
 
 
 @rules.command(
@@ -112,6 +114,9 @@ def show(shell: Shell, name: str, text: bool, as_json: bool) -> None:
         rows = [tuple(_field(one).values()) for one in fields]
         click.echo(table([Column("name"), Column("kind"), Column("default"), Column("range")], rows, "  "))
     click.echo("\n--text prints the rules.")
+
+
+rules.add_command(prove_all)
 
 
 def _field(one: Field) -> dict[str, str]:
