@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from restock.core.errors import RestockError
+from restock.edge.cli.case_tests import test_all
 from restock.edge.cli.decide import GRL, rulebook_of
 from restock.edge.cli.output import Column, echo_json, note, quantity, table
 from restock.edge.cli.prove import prove_all
@@ -117,6 +118,7 @@ def show(shell: Shell, name: str, text: bool, as_json: bool) -> None:
 
 
 rules.add_command(prove_all)
+rules.add_command(test_all)
 
 
 def _field(one: Field) -> dict[str, str]:

@@ -103,6 +103,8 @@ class _Reader:
         if list(members) != ["cases"]:
             self._refuse(root, "The file must have one key, 'cases', with a list of cases.")
         found: dict[str, Case] = {}
+        if members["cases"].tag == "tag:yaml.org,2002:null":
+            return []
         for node in self._list(members["cases"], "'cases'"):
             case = self._case(node)
             if case.name in found:

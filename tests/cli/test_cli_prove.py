@@ -1,0 +1,71 @@
+"""Proofs, cases and comparisons of rulebooks from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cli_world import Answer, Restock
+
+MINE = """input a: integer in 0..9;
+output x: integer in 0..9;
+invariant "x is small": x <= 5;
+invariant "x is not negative": x >= 0;
+rule Copy no-loop { when a > 2 then x = a; }
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A rulebook that breaks one of its two invariants."""
+    path = tmp_path / "mine.grl"
+    path.write_text(MINE, "utf-8")
+    return path
+
+
+def test_the_shipped_rulebooks_pass_the_gate(restock: Restock) -> None:
+    for name in ("purchasing", "published"):
+        result = restock("rules", "prove", name)
+        assert (result.exit_code, "counterexample" in result.stdout) == (0, False)
+    assert "known exception" in result.stdout
+
+
+def test_a_counterexample_is_told_in_business_numbers_and_kept_as_a_case(restock: Restock, mine: Path) -> None:
+    kept = mine.with_name("mine.cases.yaml")
+    result = restock("rules", "prove", mine, "--keep", kept)
+    assert result.exit_code == 1
+    assert "x is small\n    mine.grl:3:1: it is false\n    with a 6\n    gives x 6\n" in result.stdout
+    assert f"1 cases added to {kept}." in result.stderr
+    tested = restock("rules", "test", mine)
+    assert tested.exit_code == 1
+    assert (
+        'wrong  counterexample: x is small\n       the invariant "x is small" does not hold: it is false'
+        in tested.stdout
+    )
+    mine.write_text(MINE.replace("x = a", "x = min(a, 5)"), "utf-8")
+    assert restock("rules", "test", mine).exit_code == restock("rules", "prove", mine).exit_code == 0
+    assert "has these cases already" in restock("rules", "prove", mine, "--keep", kept).stderr
+
+
+def test_proofs_are_told_to_machines(restock: Restock, answer: Answer) -> None:
+    found = answer("rules", "prove", "purchasing")
+    assert found["ok"] is True
+    assert {one["outcome"] for one in found["invariants"]} == {"proved"}
+    assert answer("rules", "test", "purchasing")["coverage"]["rules"] == {"seen": 18, "all": 18}
+
+
+def test_a_rulebook_without_cases_says_so(restock: Restock, mine: Path) -> None:
+    result = restock("rules", "test", mine)
+    assert (result.exit_code, "There are no cases beside" in result.stderr) == (2, True)
+
+
+def test_without_the_solver_the_extra_is_named(restock: Restock, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    from restock.engine.rules.proof import solver
+
+    monkeypatch.setitem(sys.modules, "z3", None)
+    monkeypatch.setattr(solver.z3, "__dict__", {})
+    result = restock("rules", "prove", "purchasing")
+    assert result.exit_code == 7
+    assert "pip install 'restock[prove]'" in result.stderr
