@@ -69,3 +69,22 @@ def test_without_the_solver_the_extra_is_named(restock: Restock, monkeypatch: py
     result = restock("rules", "prove", "purchasing")
     assert result.exit_code == 7
     assert "pip install 'restock[prove]'" in result.stderr
+
+
+def test_a_warning_fails_only_a_strict_check(restock: Restock, mine: Path) -> None:
+    mine.write_text(MINE + "rule Never salience 5 no-loop { when a > 9 then x = 1; }\n", "utf-8")
+    result = restock("rules", "check", mine)
+    assert (result.exit_code, "mine.grl: right." in result.stdout) == (0, True)
+    warning = (
+        "mine.grl:6:40: warning: Never: never fires: a > 9 is never true. Correct the condition, or take the rule out."
+    )
+    assert warning in result.stderr
+    assert restock("rules", "check", mine, "--strict").exit_code == 1
+    assert restock("rules", "check", "--strict").exit_code == 0
+
+
+def test_notes_are_told_on_request_and_always_to_machines(restock: Restock, answer: Answer) -> None:
+    assert "note" not in restock("rules", "check", "published").stderr
+    assert "note: ValidateSupplierActive" in restock("rules", "check", "published", "--notes").stderr
+    (found,) = answer("rules", "check", "published")
+    assert {one["severity"] for one in found["findings"]} == {"note"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -13,9 +14,14 @@ from restock.edge.cli.case_tests import test_all
 from restock.edge.cli.decide import GRL, rulebook_of
 from restock.edge.cli.output import Column, echo_json, note, quantity, table
 from restock.edge.cli.prove import prove_all
+from restock.edge.cli.root import PARTLY
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
 from restock.engine.rules import Field, check
+from restock.engine.rules.finding import Finding
+from restock.engine.rules.lint import lint
+from restock.engine.rules.proof.solver import installed
+from restock.engine.rules.proof.stratification import possible_obstacles
 
 
 @click.group(
@@ -35,46 +41,67 @@ def rules() -> None:
 Examples:
   restock rules check var/rulebooks/mine.grl
   restock rules check purchasing published
-  restock rules check                      every rulebook of the library
+  restock rules check --strict --notes     every rulebook of the library
 
-Every error is shown with its line, a caret and the nearest right name. Exit
-status 2 when there is one.""",
+Every error is shown with its line, a caret and the nearest right name; exit status 2
+when there is one. A right rulebook is looked through for what can hardly be meant:
+rules that never fire, assignments that never count, gaps, overlaps, loops. These are
+warnings; with --strict they make the exit status 1. With the extra 'prove' the solver
+tells which overlaps and loops can really happen.""",
 )
 @click.argument("names", nargs=-1, metavar="FILE|NAME…")
+@click.option("--strict", is_flag=True, help="Exit status 1 when there is a warning.")
+@click.option("--notes", is_flag=True, help="Also tell what is only worth knowing.")
 @as_json
 @click.pass_context
-def check_all(ctx: click.Context, names: Sequence[str], as_json: bool) -> None:
-    """Check rulebooks; say everything that is wrong."""
+def check_all(ctx: click.Context, names: Sequence[str], strict: bool, notes: bool, as_json: bool) -> None:
+    """Check rulebooks; say everything that is wrong or can hardly be meant."""
     shell: Shell = ctx.obj
     results = [_checked(shell, name) for name in names or shell.rulebooks()]
-    wrong = [error for _, errors, _ in results for error in errors]
     if as_json:
-        echo_json(
-            [
-                {"rulebook": name, "ok": not errors, "errors": [one.problem() for one in errors]}
-                for name, errors, _ in results
-            ]
-        )
+        echo_json([one.document() for one in results])
     else:
-        for name, errors, summary in results:
-            for error in errors:
+        for one in results:
+            for error in one.errors:
                 note(str(error))
-            if not errors:
-                click.echo(f"{name}: right. {summary}")
+            for finding in one.findings:
+                if notes or finding.severity == "warning":
+                    note(finding.shown(one.file))
+            if not one.errors:
+                click.echo(f"{one.name}: right. {one.summary}")
+    wrong = [error for one in results for error in one.errors]
     if wrong:
         ctx.exit(wrong[0].exit_code)
+    if strict and any(finding.severity == "warning" for one in results for finding in one.findings):
+        ctx.exit(PARTLY)
 
 
-def _checked(shell: Shell, name: str) -> tuple[str, Sequence[RestockError], str]:
-    """Give everything wrong with a rulebook, or its summary."""
-    if "/" in name or name.endswith(GRL):
-        path = Path(name)
-        errors = check(shell.rulebook_text(path), path.name)
-        return name, errors, "" if errors else rulebook_of(shell, name).summary()
+class _Checked(NamedTuple):
+    """Everything wrong with a rulebook; or its summary and what can hardly be meant."""
+
+    name: str
+    file: str
+    errors: Sequence[RestockError]
+    findings: Sequence[Finding] = ()
+    summary: str = ""
+
+    def document(self) -> dict[str, object]:
+        """Give it for machines."""
+        errors = [error.problem() for error in self.errors]
+        return {"rulebook": self.name, "ok": not errors, "errors": errors, "findings": self.findings}
+
+
+def _checked(shell: Shell, name: str) -> _Checked:
     try:
-        return name, [], shell.rulebook(name).summary()
+        if "/" in name or name.endswith(GRL):
+            path = Path(name)
+            errors = check(shell.rulebook_text(path), path.name)
+            if errors:
+                return _Checked(name, path.name, errors)
+        book = rulebook_of(shell, name)
     except RestockError as error:
-        return name, [error], ""
+        return _Checked(name, name, [error])
+    return _Checked(name, book.name, [], lint(book, possible_obstacles if installed() else None), book.summary())
 
 
 @rules.command(

@@ -6,7 +6,7 @@ stays an obstacle only when both conditions can really meet. The state is free, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from restock.engine.rules.ir import Program, RuleIR
 from restock.engine.rules.obstacles import MAX_OBSTACLES, Obstacle, obstacles
@@ -24,10 +24,20 @@ def one_pass(book: Rulebook) -> str:
 
 def refined_reason(program: Program) -> str:
     """Give the first obstacle against one pass that can really happen, as a sentence; empty when there is none."""
+    return next((one.reason for one in _possible(program)), "")
+
+
+def possible_obstacles(program: Program) -> list[Obstacle]:
+    """Give all obstacles against one pass that can really happen."""
+    return list(_possible(program))
+
+
+def _possible(program: Program) -> Iterator[Obstacle]:
     found = obstacles(program.rules)
     if len(found) >= MAX_OBSTACLES:
-        return found[0].reason
-    return next((one.reason for one in found if _Pair(program, one).possible()), "")
+        yield from found
+        return
+    yield from (one for one in found if _Pair(program, one).possible())
 
 
 class _Pair:
