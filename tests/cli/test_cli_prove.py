@@ -88,3 +88,21 @@ def test_notes_are_told_on_request_and_always_to_machines(restock: Restock, answ
     assert "note: ValidateSupplierActive" in restock("rules", "check", "published", "--notes").stderr
     (found,) = answer("rules", "check", "published")
     assert {one["severity"] for one in found["findings"]} == {"note"}
+
+
+def test_two_rulebooks_are_compared(restock: Restock, mine: Path) -> None:
+    same = restock("rules", "diff", mine, mine)
+    assert (same.exit_code, same.stdout) == (0, "mine.grl and mine.grl decide the same for all inputs.\n")
+    other = mine.with_name("other.grl")
+    other.write_text(MINE.replace("a > 2", "a > 3"), "utf-8")
+    result = restock("rules", "diff", mine, other)
+    assert result.exit_code == 1
+    assert "mine.grl and other.grl differ, for example\nwith a 3\n" in result.stdout
+    assert result.stderr == "note: 1 rules are written differently: Copy.\n"
+
+
+def test_boundary_facts_are_lines_that_decide_takes(restock: Restock, mine: Path) -> None:
+    result = restock("rules", "cases", mine)
+    assert set(result.stdout.split()) == {'{"a":1}', '{"a":2}', '{"a":3}'}
+    decided = restock("decide", "--rulebook", mine, given=result.stdout)
+    assert (decided.exit_code, decided.stdout.count("\n")) == (0, 3)

@@ -121,7 +121,4 @@ def test_the_shipped_rulebooks_have_no_warning() -> None:
 def test_a_gap_at_a_threshold_of_the_default_rules_is_found() -> None:
     text = PURCHASING.text.replace("(total_amount >= 50000)", "(total_amount > 50000)")
     warnings = [found.message for found in lint(one(text)) if found.severity == "warning"]
-    assert warnings == [
-        "no rule sets discount_amount where total_amount == 50000.",
-        "no rule sets final_amount where total_amount == 50000.",
-    ] or warnings == ["no rule sets final_amount where total_amount == 50000."]
+    assert warnings == ["no rule sets final_amount where total_amount == 50000."]

@@ -69,10 +69,11 @@ def cases_beside(shell: Shell, name: str) -> list[Case]:
 
 def shown(values: dict[str, Value]) -> str:
     """Write facts or outputs in one line."""
-    return ", ".join(f"{name} {_value(value)}" for name, value in values.items())
+    return ", ".join(f"{name} {shown_value(value)}" for name, value in values.items())
 
 
-def _value(value: Value) -> str:
+def shown_value(value: Value) -> str:
+    """Write a value as rules write it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return f'"{value}"' if isinstance(value, str) else quantity(value)

@@ -11,6 +11,7 @@ import click
 
 from restock.core.errors import RestockError
 from restock.edge.cli.case_tests import test_all
+from restock.edge.cli.compare import boundary_cases, diff
 from restock.edge.cli.decide import GRL, rulebook_of
 from restock.edge.cli.output import Column, echo_json, note, quantity, table
 from restock.edge.cli.prove import prove_all
@@ -144,8 +145,8 @@ def show(shell: Shell, name: str, text: bool, as_json: bool) -> None:
     click.echo("\n--text prints the rules.")
 
 
-rules.add_command(prove_all)
-rules.add_command(test_all)
+for _command in (prove_all, test_all, diff, boundary_cases):
+    rules.add_command(_command)
 
 
 def _field(one: Field) -> dict[str, str]:

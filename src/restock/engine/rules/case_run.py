@@ -138,7 +138,7 @@ def _cover(book: Rulebook, case: Case, coverage: Coverage) -> None:
     fired = {one.name for one in explanation.fired}
     for rule in book.program.rules:
         coverage.rules[rule.name].add(rule.name in fired)
-    for rule, values in _turns(book.program, explanation.facts, explanation.fired):
+    for rule, values in turns(book.program, explanation.facts, explanation.fired):
         for at, test in enumerate(conjuncts(rule.condition)):
             try:
                 holds = bool(evaluate(test, values))
@@ -149,7 +149,7 @@ def _cover(book: Rulebook, case: Case, coverage: Coverage) -> None:
                 break
 
 
-def _turns(
+def turns(
     program: Program, facts: Mapping[str, Value], fired: Iterable[FiredRule]
 ) -> Iterator[tuple[RuleIR, Mapping[str, Value]]]:
     """Give each rule with the values that stand at its turn, cycle by cycle until the last firing."""

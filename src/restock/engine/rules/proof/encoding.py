@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
 
+from restock.core.quantity import plain
 from restock.engine.rules.ir import Claim, Const, Expr, Program, RuleIR, Value, walk
 from restock.engine.rules.proof.expressions import Held, State, Terms
 from restock.engine.rules.proof.numbers import Number, Numbers
 from restock.engine.rules.proof.solver import Model, Query, Term, z3
 from restock.engine.rules.proof.texts import Codes
+
+ORDINARY: Final = 100_000
+"""The largest of the whole numbers that an example is first looked for with."""
 
 
 @dataclass
@@ -36,6 +42,19 @@ class Encoded:
         """Ask about all runs."""
         return Query(self.facts())
 
+    def ordinary(self) -> list[Term]:
+        """Ask for defaults and whole numbers of an ordinary size, which people read more easily than what a solver likes."""
+        wanted: list[Term] = []
+        for one in self.program.inputs:
+            held = self.inputs[one.name]
+            if one.default is not None:
+                wanted.append(self.terms.same(held, self.terms.held(one, Const(one.kind, one.default))))
+            elif isinstance(held, Number):
+                whole = z3.FreshInt("whole")
+                (left, right), _ = self.terms.numbers.same(held, self.terms.numbers.whole(whole))
+                wanted += [left == right, whole >= 0, whole <= ORDINARY]
+        return wanted
+
     def value(self, held: Held, kind: str, model: Model) -> Value | None:
         """Read a value from a model."""
         if isinstance(held, Number):
@@ -50,20 +69,26 @@ class Encoded:
             value = self.value(self.inputs[one.name], one.kind, model)
             if value is None:
                 return None
-            facts[one.name] = value
+            facts[one.name] = plain(value) if isinstance(value, Decimal) else value
         return facts
 
 
-def encode(program: Program, *, grid: bool, codes: Codes | None = None, inputs: State | None = None) -> Encoded:
-    """Encode a program, as scaled integers or as reals; with the texts and inputs of another to compare the two."""
-    terms = Terms(Numbers(grid=grid), codes or Codes(), program.fields())
+def encode(program: Program, *, grid: bool, beside: Encoded | None = None) -> Encoded:
+    """Encode a program, as scaled integers or as reals.
+
+    `beside` another one it takes the same inputs, texts and roundings, so that the two can be compared.
+    """
+    numbers = Numbers(grid=grid) if beside is None else beside.terms.numbers
+    codes = Codes() if beside is None else beside.terms.codes
+    terms = Terms(numbers, codes, program.fields())
     for text in _texts(program):
-        terms.codes.code(text)
-    used = program.inputs
-    own = {one.name: (inputs or {}).get(one.name) for one in used}
-    state = {one.name: terms.variable(one, one.name) if own[one.name] is None else own[one.name] for one in used}
+        codes.code(text)
+    state: State = {}
+    for one in program.inputs:
+        known = None if beside is None else beside.inputs.get(one.name)
+        state[one.name] = terms.variable(one, one.name) if known is None else known
     encoded = Encoded(program, terms, dict(state))
-    for one in used:
+    for one in program.inputs:
         encoded.assumed += terms.limits(one, state[one.name])
     terms.state = state
     for output in program.outputs:

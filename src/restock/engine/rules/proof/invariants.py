@@ -16,7 +16,7 @@ from restock.engine.rules.errors import Place, RuleError
 from restock.engine.rules.ir import Claim, Value
 from restock.engine.rules.proof.encoding import Encoded, claimed, encode
 from restock.engine.rules.proof.plainer import plainest
-from restock.engine.rules.proof.solver import TIMEOUT_SECONDS, Query, Term, z3
+from restock.engine.rules.proof.solver import ATTEMPTS, TIMEOUT_SECONDS, Query, Term, z3
 from restock.engine.rules.proof.stratification import one_pass
 from restock.engine.rules.replay import allowed, claimed_inputs, replay
 from restock.engine.rules.rulebook import Rulebook
@@ -45,6 +45,12 @@ class Proof:
 
 def prove(book: Rulebook, seconds: int = TIMEOUT_SECONDS) -> list[Proof]:
     """Prove or refute every invariant. Raises InvalidInput when one pass does not decide the rules."""
+    require_one_pass(book)
+    return list(_Prover(book, seconds).proofs())
+
+
+def require_one_pass(book: Rulebook) -> None:
+    """Raise InvalidInput when one pass does not decide the rules, because the encoding is one pass."""
     reason = one_pass(book)
     if reason:
         raise InvalidInput(
@@ -52,7 +58,6 @@ def prove(book: Rulebook, seconds: int = TIMEOUT_SECONDS) -> list[Proof]:
             field=book.name,
             remedy="Order the rules so that each reads only what rules above it write.",
         )
-    return list(_Prover(book, seconds).proofs())
 
 
 class _Prover:
@@ -72,19 +77,27 @@ class _Prover:
             yield Proof(claim.text, claim.place, outcome, milliseconds, reason, facts, outputs)
 
     def _proved(self, position: int, claim: Claim) -> tuple[Outcome, str, dict[str, Value]]:
-        for grid in (False, True):
+        unshown: dict[str, Value] | None = None
+        for grid, seconds in ATTEMPTS:
             encoded, query, claims = self._encoding(grid)
-            verdict, model = query.ask(z3.Not(claims[position]))
+            broken = z3.Not(claims[position])
+            verdict, model = query.ask(broken, milliseconds=min(seconds, self._seconds) * 1000)
             if verdict == "unsat":
                 return "proved", "on the decimal grid" if grid else "", {}
-            facts = encoded.example(model) if verdict == "sat" else None
-            if facts is not None and self._fails(claim, facts):
-                return self._counterexample(claim, facts)
-        if verdict == "sat" and not encoded.terms.open:
-            shown = ", ".join(f"{name} {value}" for name, value in (facts or {}).items())
-            return "disagreement", f"the solver's example does not break it: {shown}", {}
-        why = "texts outside the rules matter" if verdict == "sat" else f"no answer within {self._seconds} s"
-        return "unknown", why, {}
+            if verdict == "sat":
+                for found in query.examples(model, broken, *encoded.ordinary()):
+                    facts = encoded.example(found)
+                    if facts is not None and self._fails(claim, facts):
+                        return self._counterexample(claim, facts)
+                if grid:
+                    unshown = facts
+                    break
+        if unshown is None:
+            return "unknown", f"no answer within {self._seconds} s", {}
+        if encoded.terms.open:
+            return "unknown", "it depends on texts that the rules do not mention", {}
+        shown = ", ".join(f"{name} {value}" for name, value in unshown.items())
+        return "disagreement", f"the solver's example does not break it: {shown}", {}
 
     def _encoding(self, grid: bool) -> tuple[Encoded, Query, list[Term]]:
         if grid not in self._asked:

@@ -15,6 +15,9 @@ from restock.engine.rules.ir import RoundingMode
 from restock.engine.rules.proof.solver import Term, z3
 from restock.engine.rules.ranges import decimals_of
 
+MAX_ALIKE = 8
+"""Most other roundings by the same divisor that one is set beside."""
+
 
 class Number(NamedTuple):
     """A term and its decimals; as reals these are always 0."""
@@ -24,13 +27,18 @@ class Number(NamedTuple):
 
 
 class Numbers:
-    """Builds numbers; the definitions of roundings collect in `axioms`."""
+    """Builds numbers; the definitions of roundings collect in `axioms`, what follows from them in `lemmas`.
+
+    That equal quotients are rounded equally is clear, but hard to find for a solver where the divisor is a field.
+    """
 
     def __init__(self, *, grid: bool) -> None:
         self.grid = grid
         self.axioms: list[Term] = []
+        self.lemmas: list[Term] = []
         self._known: dict[tuple[int, ...], Term] = {}
         self._kept: list[Term] = []
+        self._roundings: dict[tuple[int, str], list[tuple[Term, Term]]] = {}
 
     def variable(self, name: str, decimals: int) -> Number:
         """Make a free number."""
@@ -43,10 +51,18 @@ class Numbers:
         decimals = decimals_of(value)
         return Number(z3.IntVal(int(EXACT.scaleb(value, decimals))), decimals)
 
+    def whole(self, term: Term) -> Number:
+        """Make a number of a whole term."""
+        return Number(term if self.grid else z3.ToReal(term), 0)
+
     def at(self, number: Number, decimals: int) -> Term:
         """Give the term with more decimals."""
         more = decimals - number.decimals
-        return number.term if not self.grid or more <= 0 else number.term * 10**more
+        if not self.grid or more <= 0:
+            return number.term
+        if z3.is_int_value(number.term):
+            return z3.IntVal(number.term.as_long() * 10**more)
+        return number.term * 10**more
 
     def same(self, *numbers: Number) -> tuple[list[Term], int]:
         """Give terms with the same decimals."""
@@ -92,6 +108,10 @@ class Numbers:
 
     def _quotient(self, dividend: Term, by: Term, mode: RoundingMode) -> Term:
         whole = z3.FreshInt("rounded")
+        alike = self._roundings.setdefault((by if isinstance(by, int) else by.get_id(), mode), [])
+        if not isinstance(by, int):
+            self.lemmas += [z3.Implies(dividend == other, whole == known) for other, known in alike[:MAX_ALIKE]]
+        alike.append((dividend, whole))
         number = whole if self.grid else z3.ToReal(whole)
         if isinstance(by, int):
             self.axioms.append(_defined(number, dividend, by, mode, whole))

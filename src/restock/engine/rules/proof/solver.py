@@ -15,6 +15,12 @@ from restock.core.errors import Unavailable
 TIMEOUT_SECONDS: Final = 10
 """Longest time for one query. A proof that needs more is rare; it is told as unknown and never taken for a proof."""
 
+QUICK_MILLISECONDS: Final = 150
+"""Longest time for a nicer example when there is one already."""
+
+ATTEMPTS: Final = ((False, 1), (True, 1), (False, TIMEOUT_SECONDS), (True, TIMEOUT_SECONDS))
+"""In which order reals and the decimal grid are asked, and how long: what one cannot do the other often does at once."""
+
 Verdict = Literal["sat", "unsat", "unknown"]
 Term = Any  # Any: z3 has no types
 Model = Any  # Any: z3 has no types
@@ -48,18 +54,27 @@ class Query:
     """A set of facts that questions are asked about, each bounded in time."""
 
     def __init__(self, facts: Iterable[Term], seconds: int = TIMEOUT_SECONDS) -> None:
-        self._solver = z3.Solver()
-        self._solver.set("timeout", seconds * 1000)
+        self._solver = z3.SimpleSolver()
+        self._solver.set(
+            "arith.nl.grobner", False
+        )  # its steps do not look at the clock: minutes where seconds are allowed
+        self._milliseconds = seconds * 1000
         self._solver.add(*facts)
+
+    def examples(self, model: Model, *wanted: Term) -> list[Model]:
+        """Give a model that also has what is wanted, if it is found quickly, and then the one there is."""
+        verdict, better = self.ask(*wanted, milliseconds=QUICK_MILLISECONDS)
+        return [better, model] if verdict == "sat" else [model]
 
     def add(self, *facts: Term) -> None:
         """Add facts for all questions that follow."""
         self._solver.add(*facts)
 
-    def ask(self, *wanted: Term) -> tuple[Verdict, Model]:
-        """Ask whether everything wanted can hold with the facts; with sat comes a model."""
+    def ask(self, *wanted: Term, milliseconds: int = 0) -> tuple[Verdict, Model]:
+        """Ask whether everything wanted can hold with the facts, in the usual time or another; with sat comes a model."""
         self._solver.push()
         try:
+            self._solver.set("timeout", milliseconds or self._milliseconds)
             self._solver.add(*wanted)
             answer = self._solver.check()
             if answer == z3.sat:
