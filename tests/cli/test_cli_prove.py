@@ -106,3 +106,9 @@ def test_boundary_facts_are_lines_that_decide_takes(restock: Restock, mine: Path
     assert set(result.stdout.split()) == {'{"a":1}', '{"a":2}', '{"a":3}'}
     decided = restock("decide", "--rulebook", mine, given=result.stdout)
     assert (decided.exit_code, decided.stdout.count("\n")) == (0, 3)
+
+
+def test_a_deep_check_asks_the_solver(restock: Restock) -> None:
+    result = restock("rules", "check", "published", "--deep", "--notes", "--strict")
+    assert result.exit_code == 0
+    assert "OrderMOQWhenShortageIsLess: is_active == true is always true" in result.stderr

@@ -21,8 +21,9 @@ from restock.edge.cli.shell import Shell
 from restock.engine.rules import Field, check
 from restock.engine.rules.finding import Finding
 from restock.engine.rules.lint import lint
+from restock.engine.rules.proof.lint import deep_lint
 from restock.engine.rules.proof.solver import installed
-from restock.engine.rules.proof.stratification import possible_obstacles
+from restock.engine.rules.proof.stratification import one_pass, possible_obstacles
 
 
 @click.group(
@@ -53,12 +54,13 @@ tells which overlaps and loops can really happen.""",
 @click.argument("names", nargs=-1, metavar="FILE|NAME…")
 @click.option("--strict", is_flag=True, help="Exit status 1 when there is a warning.")
 @click.option("--notes", is_flag=True, help="Also tell what is only worth knowing.")
+@click.option("--deep", is_flag=True, help="Look with the solver too (needs the extra 'prove').")
 @as_json
 @click.pass_context
-def check_all(ctx: click.Context, names: Sequence[str], strict: bool, notes: bool, as_json: bool) -> None:
+def check_all(ctx: click.Context, names: Sequence[str], strict: bool, notes: bool, deep: bool, as_json: bool) -> None:
     """Check rulebooks; say everything that is wrong or can hardly be meant."""
     shell: Shell = ctx.obj
-    results = [_checked(shell, name) for name in names or shell.rulebooks()]
+    results = [_checked(shell, name, deep) for name in names or shell.rulebooks()]
     if as_json:
         echo_json([one.document() for one in results])
     else:
@@ -92,7 +94,7 @@ class _Checked(NamedTuple):
         return {"rulebook": self.name, "ok": not errors, "errors": errors, "findings": self.findings}
 
 
-def _checked(shell: Shell, name: str) -> _Checked:
+def _checked(shell: Shell, name: str, deep: bool) -> _Checked:
     try:
         if "/" in name or name.endswith(GRL):
             path = Path(name)
@@ -102,7 +104,11 @@ def _checked(shell: Shell, name: str) -> _Checked:
         book = rulebook_of(shell, name)
     except RestockError as error:
         return _Checked(name, name, [error])
-    return _Checked(name, book.name, [], lint(book, possible_obstacles if installed() else None), book.summary())
+    findings = lint(book, possible_obstacles if installed() else None)
+    if deep and not one_pass(book):
+        known = {(one.place, one.kind) for one in findings}
+        findings += [one for one in deep_lint(book) if (one.place, one.kind) not in known]
+    return _Checked(name, book.name, [], sorted(findings, key=lambda one: one.place), book.summary())
 
 
 @rules.command(
