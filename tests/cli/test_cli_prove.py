@@ -112,3 +112,14 @@ def test_a_deep_check_asks_the_solver(restock: Restock) -> None:
     result = restock("rules", "check", "published", "--deep", "--notes", "--strict")
     assert result.exit_code == 0
     assert "OrderMOQWhenShortageIsLess: is_active == true is always true" in result.stderr
+
+
+def test_what_stays_unknown_fails_unless_it_is_waived_by_name(restock: Restock, mine: Path) -> None:
+    text = "".join(f"input {name}: integer in 1..1000000;\n" for name in "abc")
+    text += 'invariant "no cube": x != c * c * c;\nrule Sum no-loop { when a > 0 then x = a * a * a + b * b * b; }\n'
+    mine.write_text(text, "utf-8")
+    result = restock("rules", "prove", mine, "--seconds", 1)
+    assert (result.exit_code, "no answer within 1 s" in result.stdout) == (1, True)
+    assert restock("rules", "prove", mine, "--seconds", 1, "--waive", "no cube").exit_code == 0
+    wrong = restock("rules", "prove", mine, "--seconds", 1, "--waive", "no cub")
+    assert (wrong.exit_code, "Did you mean 'no cube'?" in wrong.stderr) == (2, True)

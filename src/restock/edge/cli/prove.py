@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from restock.core.errors import InvalidInput
 from restock.edge.cli.decide import GRL, rulebook_of
 from restock.edge.cli.output import echo_json, note, quantity
 from restock.edge.cli.root import PARTLY
@@ -15,9 +16,11 @@ from restock.edge.cli.shell import Shell
 from restock.edge.files.written import write_whole
 from restock.engine.rules import Rulebook
 from restock.engine.rules.case_file import SUFFIX, Case, read_cases, write_case
+from restock.engine.rules.errors import nearest
 from restock.engine.rules.ir import Value
 from restock.engine.rules.proof.exceptions import with_exceptions
 from restock.engine.rules.proof.invariants import Proof, prove
+from restock.engine.rules.proof.solver import TIMEOUT_SECONDS
 
 HEADER = "# Cases of a rulebook: restock rules test runs them.\ncases:\n"
 
@@ -38,13 +41,25 @@ invariant fails, or is unknown and not waived.""",
 @click.argument("name", metavar="FILE|NAME")
 @click.option("--keep", type=click.Path(path_type=Path), help="Add counterexamples to this file of cases.")
 @click.option("--waive", multiple=True, help="An invariant that may stay unknown; can be given several times.")
+@click.option(
+    "--seconds", type=click.IntRange(1), default=TIMEOUT_SECONDS, show_default=True, help="Time for a question."
+)
 @as_json
 @click.pass_context
-def prove_all(ctx: click.Context, name: str, keep: Path | None, waive: Sequence[str], as_json: bool) -> None:
+def prove_all(
+    ctx: click.Context, name: str, keep: Path | None, waive: Sequence[str], seconds: int, as_json: bool
+) -> None:
     """Prove every invariant of a rulebook, or show what breaks it."""
     shell: Shell = ctx.obj
     book = rulebook_of(shell, name)
-    proofs = with_exceptions(book, prove(book), cases_beside(shell, name))
+    proofs = with_exceptions(book, prove(book, seconds), cases_beside(shell, name))
+    known = [one.invariant for one in proofs]
+    for text in waive:
+        if text not in known:
+            meant = nearest(text, known) or ", ".join(known)
+            raise InvalidInput(
+                f"{book.name} has no invariant '{text}'.", field="waive", remedy=f"Did you mean '{meant}'?"
+            )
     failed = [one for one in proofs if one.fails and not (one.outcome == "unknown" and one.invariant in waive)]
     if as_json:
         echo_json({"rulebook": book.name, "version": book.version, "ok": not failed, "invariants": proofs})

@@ -1,4 +1,4 @@
-"""`restock rules`: check and show rulebooks."""
+"""`restock rules`: check and show rulebooks; the other commands of the group have files of their own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Examples:
   restock rules show purchasing"""
 )
 def rules() -> None:
-    """Check, prove and show rulebooks. Your own are in RESTOCK_HOME/rulebooks."""
+    """Check, prove, test, compare and show rulebooks. Your own are in RESTOCK_HOME/rulebooks."""
 
 
 @rules.command(
