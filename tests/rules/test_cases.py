@@ -166,3 +166,34 @@ def test_numbers_in_cases_are_exact_and_a_written_case_reads_back() -> None:
 def test_a_tag_in_a_file_of_cases_calls_nothing() -> None:
     text = "cases: [{name: a, facts: !!python/object/apply:os.abort {}}]"
     assert read_cases(text, "x")[0].facts == {}
+
+
+MUTATIONS = [
+    ("total_amount <= 10000", "total_amount <= 10001"),
+    ("total_amount > 10000)", "total_amount > 10001)"),
+    ("total_amount >= 50000", "total_amount >= 49999"),
+    ("total_amount < 50000", "total_amount < 50001"),
+    ("* 0.08", "* 0.09"),
+    ("* 0.1,", "* 0.2,"),
+    ("ceil(max", "floor(max"),
+    ("ceil(moq", "floor(moq"),
+    ("round(purchase_qty * unit_price, 2, half_up) ==", "round(purchase_qty * unit_price, 2, down) =="),
+    (
+        "total_amount = round(purchase_qty * unit_price, 2, half_up)",
+        "total_amount = round(purchase_qty * unit_price, 2, up)",
+    ),
+    ("total_amount * 0.1, 2, half_up", "total_amount * 0.1, 2, down"),
+    ("final_amount * 0.08, 2, half_up", "final_amount * 0.08, 2, down"),
+    ("(shortage > 0) && (shortage < moq", "(shortage >= 0) && (shortage < moq"),
+    ("(shortage > 0) && (is_active == true) && (unit_price", "(shortage >= 0) && (is_active == true) && (unit_price"),
+    ('po_status = "approved"', 'po_status = "pending_approval"'),
+]
+
+
+@pytest.mark.parametrize("edit", MUTATIONS, ids=[new for _, new in MUTATIONS])
+def test_a_slip_in_the_default_rules_breaks_a_case_or_an_invariant(edit: tuple[str, str]) -> None:
+    old, new = edit
+    assert PURCHASING.text.count(old) == 1
+    book = one(PURCHASING.text.replace(old, new))
+    caught = run_cases(book, SHIPPED["purchasing.grl"][1]).failed or any(proof.fails for proof in prove(book))
+    assert caught
