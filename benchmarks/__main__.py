@@ -8,6 +8,7 @@ import sys
 BENCHMARKS = {
     "rules": "benchmarks.rules.row",
     "columns": "benchmarks.rules.columns",
+    "proofs": "benchmarks.rules.proofs",
     "graph": "benchmarks.graph.overhead",
     "stream": "benchmarks.stream.log",
     "orders": "benchmarks.orders.accept",

@@ -80,6 +80,10 @@ class Program:
         """Give the names of all rulebooks."""
         return self._library.names()
 
+    def rulebook_file(self, name: str) -> Path:
+        """Give the file of a rulebook of the library."""
+        return self._library.source(name)
+
     def rulebook_text(self, path: Path) -> str:
         """Read a rulebook file."""
         from restock.decisions.library import read  # noqa: PLC0415 - few commands read rulebooks

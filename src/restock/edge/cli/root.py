@@ -57,7 +57,7 @@ COMMANDS = {
     "decide": Entry("decide", "Decide JSON lines with a rulebook.", WHY),
     "import": Entry("transfer", "Read products, stock, suppliers, units, demand, orders, a whole shop.", DATA),
     "export": Entry("transfer", "Write what is known to a file.", DATA),
-    "rules": Entry("rules", "Check and show rulebooks.", TEXTS),
+    "rules": Entry("rules", "Check, prove, test, compare and show rulebooks.", TEXTS),
     "flows": Entry("flows", "Validate, draw, dry-run and profile flows.", TEXTS),
     "config": Entry("measure", "Every setting, its value and where it is from.", RUN),
     "backup": Entry("stores", "Copy all stores as of one moment.", RUN),

@@ -1,30 +1,41 @@
-"""`restock rules`: check and show rulebooks."""
+"""`restock rules`: check and show rulebooks; the other commands of the group have files of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
 from restock.core.errors import RestockError
+from restock.edge.cli.case_tests import test_all
+from restock.edge.cli.compare import boundary_cases, diff
 from restock.edge.cli.decide import GRL, rulebook_of
 from restock.edge.cli.output import Column, echo_json, note, quantity, table
 from restock.edge.cli.plan import plan
+from restock.edge.cli.prove import prove_all
+from restock.edge.cli.root import PARTLY
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
 from restock.engine.rules import Field, check
+from restock.engine.rules.finding import Finding
+from restock.engine.rules.lint import lint
+from restock.engine.rules.proof.lint import deep_lint
+from restock.engine.rules.proof.solver import installed
+from restock.engine.rules.proof.stratification import one_pass, possible_obstacles
 
 
 @click.group(
     epilog="""\b
 Examples:
   restock rules check mine.grl
+  restock rules prove mine.grl
   restock rules show purchasing"""
 )
 def rules() -> None:
-    """Check and show rulebooks. Your own are in RESTOCK_HOME/rulebooks."""
+    """Check, prove, test, compare and show rulebooks. Your own are in RESTOCK_HOME/rulebooks."""
 
 
 @rules.command(
@@ -33,49 +44,72 @@ def rules() -> None:
 Examples:
   restock rules check var/rulebooks/mine.grl
   restock rules check purchasing published
-  restock rules check                      every rulebook of the library
+  restock rules check --strict --notes     every rulebook of the library
 
-Every error is shown with its line, a caret and the nearest right name. Exit
-status 2 when there is one.""",
+Every error is shown with its line, a caret and the nearest right name; exit status 2
+when there is one. A right rulebook is looked through for what can hardly be meant:
+rules that never fire, assignments that never count, gaps, overlaps, loops. These are
+warnings; with --strict they make the exit status 1. With the extra 'prove' the solver
+tells which overlaps and loops can really happen.""",
 )
 @click.argument("names", nargs=-1, metavar="FILE|NAME…")
+@click.option("--strict", is_flag=True, help="Exit status 1 when there is a warning.")
+@click.option("--notes", is_flag=True, help="Also tell what is only worth knowing.")
+@click.option("--deep", is_flag=True, help="Look with the solver too (needs the extra 'prove').")
 @as_json
 @click.pass_context
-def check_all(ctx: click.Context, names: Sequence[str], as_json: bool) -> None:
-    """Check rulebooks; say everything that is wrong."""
+def check_all(ctx: click.Context, names: Sequence[str], strict: bool, notes: bool, deep: bool, as_json: bool) -> None:
+    """Check rulebooks; say everything that is wrong or can hardly be meant."""
     shell: Shell = ctx.obj
-    results = [_checked(shell, name) for name in names or shell.rulebooks()]
-    wrong = [error for _, errors, _ in results for error in errors]
+    results = [_checked(shell, name, deep) for name in names or shell.rulebooks()]
     if as_json:
-        echo_json(
-            [
-                {"rulebook": name, "ok": not errors, "errors": [one.problem() for one in errors]}
-                for name, errors, _ in results
-            ]
-        )
+        echo_json([one.document() for one in results])
     else:
-        for name, errors, summary in results:
-            for error in errors:
+        for one in results:
+            for error in one.errors:
                 note(str(error))
-            if not errors:
-                click.echo(f"{name}: right. {summary}")
+            for finding in one.findings:
+                if notes or finding.severity == "warning":
+                    note(finding.shown(one.file))
+            if not one.errors:
+                click.echo(f"{one.name}: right. {one.summary}")
+    wrong = [error for one in results for error in one.errors]
     if wrong:
         ctx.exit(wrong[0].exit_code)
+    if strict and any(finding.severity == "warning" for one in results for finding in one.findings):
+        ctx.exit(PARTLY)
 
 
-def _checked(shell: Shell, name: str) -> tuple[str, Sequence[RestockError], str]:
-    """Give everything wrong with a rulebook, or its summary."""
-    if "/" in name or name.endswith(GRL):
-        path = Path(name)
-        errors = check(shell.rulebook_text(path), path.name)
-        return name, errors, "" if errors else rulebook_of(shell, name).summary()
+class _Checked(NamedTuple):
+    """Everything wrong with a rulebook; or its summary and what can hardly be meant."""
+
+    name: str
+    file: str
+    errors: Sequence[RestockError]
+    findings: Sequence[Finding] = ()
+    summary: str = ""
+
+    def document(self) -> dict[str, object]:
+        """Give it for machines."""
+        errors = [error.problem() for error in self.errors]
+        return {"rulebook": self.name, "ok": not errors, "errors": errors, "findings": self.findings}
+
+
+def _checked(shell: Shell, name: str, deep: bool) -> _Checked:
     try:
-        return name, [], shell.rulebook(name).summary()
+        if "/" in name or name.endswith(GRL):
+            path = Path(name)
+            errors = check(shell.rulebook_text(path), path.name)
+            if errors:
+                return _Checked(name, path.name, errors)
+        book = rulebook_of(shell, name)
     except RestockError as error:
-        return name, [error], ""
-
-
-rules.add_command(plan)
+        return _Checked(name, name, [error])
+    findings = lint(book, possible_obstacles if installed() else None)
+    if deep and not one_pass(book):
+        known = {(one.place, one.kind) for one in findings}
+        findings += [one for one in deep_lint(book) if (one.place, one.kind) not in known]
+    return _Checked(name, book.name, [], sorted(findings, key=lambda one: one.place), book.summary())
 
 
 @rules.command(
@@ -116,6 +150,10 @@ def show(shell: Shell, name: str, text: bool, as_json: bool) -> None:
         rows = [tuple(_field(one).values()) for one in fields]
         click.echo(table([Column("name"), Column("kind"), Column("default"), Column("range")], rows, "  "))
     click.echo("\n--text prints the rules.")
+
+
+for _command in (plan, prove_all, test_all, diff, boundary_cases):
+    rules.add_command(_command)
 
 
 def _field(one: Field) -> dict[str, str]:

@@ -74,6 +74,10 @@ class Shell(Protocol):
         """Give the names of all rulebooks."""
         ...
 
+    def rulebook_file(self, name: str) -> Path:
+        """Give the file of a rulebook of the library. Raises NotFound with the nearest name."""
+        ...
+
     def rulebook_text(self, path: Path) -> str:
         """Read a rulebook file. Raises InvalidInput."""
         ...

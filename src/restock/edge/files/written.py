@@ -41,6 +41,12 @@ async def write_rows(path: Path, fields: Sequence[str], pages: Rows) -> int:
     raise InvalidInput(f"{path.name} is of no known kind.", field=path.name, remedy="Give .csv, .jsonl or .parquet.")
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a text; the file appears whole or stays as it was."""
+    with _whole(path) as file:
+        file.write(text)
+
+
 async def _csv(file: IO[str], fields: Sequence[str], pages: Rows, *, escape: bool) -> int:
     count = 0
     writer = csv.writer(file, lineterminator="\n")
