@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from restock.core.errors import InvalidInput, RestockError
+from restock.engine.rules.decision import Decision
 from restock.engine.rules.errors import SourceText, nearest
 from restock.engine.rules.facts import FactReader, Facts, scaled
 from restock.engine.rules.fast import NotOrdinary, compile_finish, compile_reader
@@ -19,15 +19,6 @@ ENGINES = ("row", "reference")
 
 MAX_REMEMBERED_MASKS = 10_000
 """Most masks whose names are kept: enough for every real rulebook, a bound for hostile ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What rules decided: outputs by name (numbers as plain decimals), the rules that fired in order, the facts used."""
-
-    outputs: dict[str, Value]
-    fired: tuple[str, ...]
-    facts: dict[str, Value]
 
 
 class Evaluator:

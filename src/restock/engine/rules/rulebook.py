@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from restock.core.errors import InvalidInput, RestockError
+from restock.engine.rules.decision import Decision
 from restock.engine.rules.errors import Problems, RuleError, SourceText, nearest
-from restock.engine.rules.evaluator import ENGINES, Decision, Evaluator
+from restock.engine.rules.evaluator import ENGINES, Evaluator
 from restock.engine.rules.explain import Explanation, explain
 from restock.engine.rules.ir import Field, Program, Value
 from restock.engine.rules.modules import module_program

@@ -1,0 +1,12 @@
+"""Rules as SQL: one query of layered CASE over BIGINT, run by DuckDB or printed for other engines.
+
+Program -> inputs, rules, expressions -> layers -> query     the DuckDB text, the master
+query -> dialects                                            Spark, MySQL, PostgreSQL, SQLite
+query -> engine                                              facts from Python, decisions back
+query -> runner                                              Parquet, CSV, frames, databases to Parquet
+"""
+
+from restock.engine.rules.sql.engine import SqlEngine, decide_by_sql
+from restock.engine.rules.sql.terms import SqlRefused
+
+__all__ = ["SqlEngine", "SqlRefused", "decide_by_sql"]
