@@ -71,19 +71,29 @@ class Inputs:
         column = self._columns.get(one.name)
         if column is not None and column.holds == "scaled":
             return self._scaled(one)
-        given = None if column is None else self._given(one)
-        value = None if column is None or given is None else self._checked(one, column, given)
-        if one.derived is None and one.default is not None:
-            otherwise: Term = literal(one.default, one.decimals) if one.kind == "number" else literal(one.default)
-        elif one.derived is not None:
+        if column is None:
+            return self._absent(one)
+        given = self._given(one)
+        fine, value = self._checked(one, column, given)
+        if one.derived is not None:
             otherwise = self._derived(one, given)
-        elif value is None:
-            raise SqlRefused(f"The table has no column for the input {one.name}.", remedy=f"Add a column {one.name}.")
+        elif one.default is not None:
+            otherwise = literal(one.default, one.decimals if one.kind == "number" else None)
         else:
-            otherwise = self._missing(one, value)
-        if value is None:
-            return otherwise
-        return self._chosen(one, value, otherwise)
+            self._bad(f"{fine.code} IS NOT TRUE", fine, f"{one.name} is missing, or not {_allowed(one)}.")
+            return self._chosen(one, fine, value, _harmless(one))
+        self._bad(f"{fine.code} IS FALSE", fine, f"{one.name} is not {_allowed(one)}.")
+        if one.derived is not None:
+            otherwise = self._layers.column(f"computed_{one.name}", otherwise)
+        return self._chosen(one, fine, value, otherwise)
+
+    def _absent(self, one: Field) -> Term:
+        """Give what stands for an input that the table has no column for."""
+        if one.derived is not None:
+            return self._derived(one, None)
+        if one.default is not None:
+            return literal(one.default, one.decimals if one.kind == "number" else None)
+        raise SqlRefused(f"The table has no column for the input {one.name}.", remedy=f"Add a column {one.name}.")
 
     def _scaled(self, one: Field) -> Term:
         name = self._layers.source(one.name, identifier(one.name))
@@ -99,27 +109,27 @@ class Inputs:
             return replace(term, decimals=one.decimals, low=low, high=high)
         return replace(term, low=0, high=MAX_TEXT) if one.kind == "text" else term
 
-    def _checked(self, one: Field, column: Column, given: Term) -> Term:
-        """Define the scaled value of a column: NULL where it is NULL or refused, which puts the row into trouble."""
+    def _checked(self, one: Field, column: Column, given: Term) -> tuple[Term, Term]:
+        """Give the test that a value is allowed, NULL for no value, and the value as the rules hold it where it is."""
         if one.kind == "number":
-            code, given = self._number(one, column, given)
-        elif one.kind == "bool":
-            if column.holds == "text":
-                code = f"CASE LOWER({given.code}) WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END"
-            else:
-                code = f"CASE WHEN {given.code} THEN TRUE WHEN NOT {given.code} THEN FALSE END"
-        else:
-            test = f"LENGTH({given.code}) <= {MAX_TEXT}"
-            if one.values:
-                test = f"{given.code} IN ({', '.join(quoted(text) for text in one.values)})"
-            code = f"CASE WHEN {test} THEN {given.code} END"
-        value = self._layers.define(f"read_{one.name}", replace(given, code=code))
-        if not (one.kind == "bool" and column.holds == "bool"):
-            refused = self._integers.made(f"{given.code} IS NOT NULL AND {value.code} IS NULL", (given, value), 0, 0)
-            self.troubles.append(Trouble(refused, f"{one.name} is not {_allowed(one)}."))
-        return value
+            return self._number(one, column, given)
+        if one.kind == "bool" and column.holds != "text":
+            return self._made(f"CASE WHEN {given.code} IS NOT NULL THEN TRUE END", given), given
+        if one.kind == "bool":
+            fine = self._test(f"LOWER({given.code}) IN ('true', 'false')", given)
+            return fine, self._made(f"(LOWER({given.code}) = 'true')", given)
+        test = f"LENGTH({given.code}) <= {MAX_TEXT}"
+        if one.values:
+            test = f"{given.code} IN ({', '.join(quoted(text) for text in one.values)})"
+        return self._test(test, given), given
 
-    def _number(self, one: Field, column: Column, given: Term) -> tuple[str, Term]:
+    def _made(self, code: str, *parts: Term) -> Term:
+        return replace(self._integers.made(code, parts, 0, 0), undefined=True)
+
+    def _test(self, code: str, *parts: Term) -> Term:
+        return self._layers.define("fine", self._made(f"({code})", *parts))
+
+    def _number(self, one: Field, column: Column, given: Term) -> tuple[Term, Term]:
         low, high = one.low, one.high
         assert low is not None and high is not None, "every input number has a range"
         if column.holds == "float":
@@ -127,42 +137,38 @@ class Inputs:
                 f"The column {one.name} holds binary fractions, which have already lost digits.",
                 remedy="Store it as DECIMAL.",
             )
-        number, scale = given.code, column.decimals
+        number, scale = given, column.decimals
         if column.holds == "text":
             fraction = f"(\\.[0-9]{{0,{one.decimals}}}0*)?" if one.decimals else "(\\.0*)?"
-            code = f"CASE WHEN REGEXP_FULL_MATCH({number}, '[+-]?[0-9]{{1,{SAFE_DIGITS}}}{fraction}') "
-            code += f"THEN CAST({number} AS DECIMAL(38, {one.decimals})) END"
-            number, scale = self._layers.define(f"number_{one.name}", replace(given, code=code)).code, one.decimals
-            given_number = Term(number, frozenset((number,)), undefined=True)
-        else:
-            given_number = given
+            code = f"CASE WHEN REGEXP_FULL_MATCH({given.code}, '[+-]?[0-9]{{1,{SAFE_DIGITS}}}{fraction}') "
+            code += f"THEN CAST({given.code} AS DECIMAL(38, {one.decimals})) END"
+            number, scale = self._layers.define(f"number_{one.name}", self._made(code, given)), one.decimals
+            fine = self._made(f"({number.code} BETWEEN {plain(low)} AND {plain(high)})", number)
+            fine = self._test(
+                f"CASE WHEN {given.code} IS NOT NULL THEN COALESCE({fine.code}, FALSE) END", given, number
+            )
+            return fine, self._scaled_decimal(one, number, scale)
         if column.holds == "integer":
             least, most = (int(x.to_integral_value(y)) for x, y in ((low, ROUND_CEILING), (high, ROUND_FLOOR)))
+            fine = self._test(f"{number.code} BETWEEN {least} AND {most}", number)
             power = 10**one.decimals
-            scaled = f"CAST({number} AS BIGINT)" + (f" * {power}" if power > 1 else "")
-            return f"CASE WHEN {number} BETWEEN {least} AND {most} THEN {scaled} END", given_number
-        inside = f"{number} BETWEEN {plain(low)} AND {plain(high)}"
-        if column.holds == "number" or scale > one.decimals:
-            width = max(len(str(abs(bound))) for bound in bounds(one)) + 1
-            kind = f"DECIMAL({SAFE_DIGITS if width <= SAFE_DIGITS else 38}, {one.decimals})"
-            code = f"CASE WHEN {inside} THEN CAST({number} AS {kind}) END"
-            exact = self._layers.define(f"exact_{one.name}", replace(given_number, code=code))
-            scaled = (
-                f"CAST({exact.code} * {10**one.decimals} AS BIGINT)"
-                if one.decimals
-                else f"CAST({exact.code} AS BIGINT)"
-            )
-            both = replace(given_number, uses=given_number.uses | exact.uses)
-            return f"CASE WHEN {exact.code} = {number} THEN {scaled} END", both
-        more = f" * {10 ** (one.decimals - scale)}" if one.decimals > scale else ""
-        scaled = f"CAST({number} * {10**scale} AS BIGINT)" if scale else f"CAST({number} AS BIGINT)"
-        return f"CASE WHEN {inside} THEN {scaled}{more} END", given_number
+            code = f"CAST({number.code} AS BIGINT)" + (f" * {power}" if power > 1 else "")
+            return fine, self._made(code, number)
+        inside = f"{number.code} BETWEEN {plain(low)} AND {plain(high)}"
+        if column.holds == "decimal" and scale <= one.decimals:
+            return self._test(inside, number), self._scaled_decimal(one, number, scale)
+        width = max(len(str(abs(bound))) for bound in bounds(one)) + 1
+        kind = f"DECIMAL({SAFE_DIGITS if width <= SAFE_DIGITS else 38}, {one.decimals})"
+        code = f"CASE WHEN {inside} THEN CAST({number.code} AS {kind}) END"
+        exact = self._layers.define(f"exact_{one.name}", self._made(code, number))
+        code = f"CASE WHEN {number.code} IS NOT NULL THEN COALESCE({exact.code} = {number.code}, FALSE) END"
+        return self._test(code, number, exact), self._scaled_decimal(one, exact, one.decimals)
 
-    def _missing(self, one: Field, value: Term) -> Term:
-        """Put a row without the value into trouble; what it gets does not matter."""
-        absent = self._integers.made(f"{value.code} IS NULL", (value,), 0, 0)
-        self.troubles.append(Trouble(absent, f"{one.name} is missing."))
-        return _harmless(one)
+    def _scaled_decimal(self, one: Field, number: Term, scale: int) -> Term:
+        """Write a decimal without its point. The product is whole, so the cast rounds nothing."""
+        code = f"CAST({number.code} * {10**scale} AS BIGINT)" if scale else f"CAST({number.code} AS BIGINT)"
+        more = f" * {10 ** (one.decimals - scale)}" if one.decimals > scale else ""
+        return self._made(code + more, number)
 
     def _derived(self, one: Field, given: Term | None) -> Term:
         """Compute the input from others; their troubles count only where it is needed."""
@@ -184,16 +190,20 @@ class Inputs:
             for at in range(known, len(self.troubles)):
                 when, sentence = self.troubles[at]
                 code = f"{given.code} IS NULL AND ({when.code})"
-                self.troubles[at] = Trouble(self._integers.made(code, (given, when), 0, 0), sentence)
+                test = replace(self._integers.made(code, (given, when), 0, 0), undefined=False)
+                self.troubles[at] = Trouble(test, sentence)
         return safe
 
     def _bad(self, code: str, term: Term, sentence: str) -> None:
-        self.troubles.append(Trouble(self._integers.made(code, (term,), 0, 0), sentence))
+        test = replace(self._integers.made(code, (term,), 0, 0), undefined=False)
+        self.troubles.append(Trouble(test, sentence))
 
-    def _chosen(self, one: Field, value: Term, otherwise: Term) -> Term:
-        made = self._integers.made(f"COALESCE({value.code}, {otherwise.code})", (value, otherwise), 0, 0)
-        made = self._ranged(one, replace(made, undefined=False))
-        return self._layers.define(one.name, made)
+    def _chosen(self, one: Field, fine: Term, value: Term, otherwise: Term) -> Term:
+        code = f"CASE WHEN {fine.code} THEN {value.code} ELSE {otherwise.code} END"
+        if one.kind == "bool" and value.simple:
+            code = f"COALESCE({value.code}, {otherwise.code})"
+        made = self._integers.made(code, (fine, value, otherwise), 0, 0)
+        return self._layers.define(one.name, self._ranged(one, replace(made, undefined=False)))
 
 
 def bounds(one: Field) -> tuple[int, int]:

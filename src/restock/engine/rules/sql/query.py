@@ -7,7 +7,7 @@ The text is DuckDB's; `dialects` turns it into others. A row that cannot be deci
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from restock.engine.rules.errors import SourceText
@@ -93,21 +93,18 @@ def compile_sql(
     chosen = tuple(one for one in program.outputs if not wanted.outputs or one.name in wanted.outputs)
     troubles = [*inputs.troubles, *walked.troubles]
     outer = _Outer(layers, integers, wanted)
-    trouble = outer.trouble(troubles)
+    fine = outer.fine(troubles)
     lines = [f"{column} AS {identifier(name)}" for name, column in kept.items()]
-    lines += [outer.output(one, expressions.decoded(outputs[one.name]), trouble) for one in chosen]
+    lines += [outer.output(one, expressions.decoded(outputs[one.name]), fine) for one in chosen]
     masks = outer.masks(walked.flags) if wanted.fired else []
     lines += masks
-    if troubles:
-        lines.append(outer.told(trouble, troubles))
-    else:
-        lines.append("CAST(NULL AS VARCHAR) AS trouble" if wanted.people else "CAST(0 AS BIGINT) AS trouble")
+    lines.append(outer.told(fine, troubles))
     used = {*outer.used, *kept.values()}
     where = ""
     if wanted.only:
         flag = outputs[wanted.only]
         used |= flag.uses
-        where = f"\nWHERE {flag.code}" + (f" OR {trouble.code} <> 0" if troubles else "")
+        where = f"\nWHERE {flag.code}" + (f" OR NOT {fine.code}" if troubles else "")
     text = _assembled(layers.select(table, used), lines, where)
     rules = tuple(rule.name for rule in program.rules)
     return SqlQuery(text, tuple(kept), chosen, rules, len(masks), tuple(one.sentence for one in troubles))
@@ -146,29 +143,33 @@ class _Outer:
         self._wanted = wanted
         self.used: set[str] = set()
 
-    def trouble(self, troubles: Sequence[Trouble]) -> Term:
-        """Define the number of the first trouble; 0 for none."""
+    def fine(self, troubles: Sequence[Trouble]) -> Term:
+        """Define the column that is true for rows without trouble."""
         if not troubles:
-            return Term("0", constant=0)
-        cases = " ".join(f"WHEN {one.when.code} THEN {at}" for at, one in enumerate(troubles, 1))
-        made = self._integers.made(f"CASE {cases} ELSE 0 END", tuple(one.when for one in troubles), 0, len(troubles))
-        return self._use(self._layers.define("trouble_number", made))
+            return Term("TRUE", constant=True)
+        tests = [self._layers.column("trouble", _certain(one.when)) for one in troubles]
+        made = self._integers.made(f"NOT ({' OR '.join(one.code for one in tests)})", tuple(tests), 0, 0)
+        return self._use(self._layers.define("decided", made))
 
-    def told(self, trouble: Term, troubles: Sequence[Trouble]) -> str:
-        """Write the trouble column."""
-        if not self._wanted.people:
-            return f"CAST({trouble.code} AS BIGINT) AS trouble"
-        cases = " ".join(f"WHEN {at} THEN {quoted(one.sentence)}" for at, one in enumerate(troubles, 1))
-        return f"CASE {trouble.code} {cases} END AS trouble"
+    def told(self, fine: Term, troubles: Sequence[Trouble]) -> str:
+        """Write the trouble column: the number or the sentence of the first."""
+        people = self._wanted.people
+        cases = []
+        for at, one in enumerate(troubles, 1):
+            test = self._use(self._layers.column("trouble", _certain(one.when)))
+            cases.append(f"WHEN {test.code} THEN {quoted(one.sentence) if people else at}")
+        none = "CAST(NULL AS VARCHAR)" if people else "0"
+        code = f"CASE WHEN {fine.code} THEN {none} {' '.join(cases)} END" if troubles else none
+        return f"{code if people else f'CAST({code} AS BIGINT)'} AS trouble"
 
-    def output(self, one: Field, term: Term, trouble: Term) -> str:
+    def output(self, one: Field, term: Term, fine: Term) -> str:
         """Write an output column."""
         self._use(term)
         code = term.code
         if one.kind == "number":
             code = self._decimal(one, term) if self._wanted.people else f"CAST({code} AS BIGINT)"
-        if self._wanted.people and trouble.constant is None:
-            code = f"CASE WHEN {trouble.code} = 0 THEN {code} END"
+        if self._wanted.people and fine.constant is None:
+            code = f"CASE WHEN {fine.code} THEN {code} END"
         return f"{code} AS {identifier(one.name)}"
 
     def masks(self, flags: Sequence[Term]) -> list[str]:
@@ -192,6 +193,11 @@ class _Outer:
             return f"CAST({term.code} AS DECIMAL({width}, 0))"
         unit = "0." + "1".rjust(one.decimals, "0")
         return f"CAST(CAST({term.code} AS DECIMAL({width}, 0)) * {unit} AS DECIMAL({width}, {one.decimals}))"
+
+
+def _certain(test: Term) -> Term:
+    """Give a test that is never NULL: no value is no trouble of this kind."""
+    return replace(test, code=f"(({test.code}) IS TRUE)", undefined=False) if test.undefined else test
 
 
 def _assembled(layers: Sequence[tuple[str, str]], lines: Sequence[str], where: str) -> str:

@@ -1,33 +1,47 @@
-"""Every rounding mode in integer arithmetic, from the quotient cut towards zero and its remainder.
+"""Every rounding mode in integer arithmetic, with one division each: it is the dearest operation there is.
 
-The dividend and the divisor are columns or literals here, so that repeating them costs nothing. No step needs more room
-than they have: a half is found as `rest >= divisor - rest`, never as `2 * rest`.
+The dividend and the divisor are columns or literals here, so that repeating them costs nothing. Where neither is negative
+the frequent modes add before they divide; the others take the quotient cut towards zero and look at what is left.
 """
 
 from __future__ import annotations
 
 from restock.engine.rules.ir import RoundingMode
-from restock.engine.rules.sql.terms import Integers, Term
+from restock.engine.rules.sql.layers import Layers
+from restock.engine.rules.sql.terms import INT64, Integers, Term, whole
 
 
-def rounded(integers: Integers, dividend: Term, divisor: Term, mode: RoundingMode) -> Term:
+def rounded(integers: Integers, layers: Layers, dividend: Term, divisor: Term, mode: RoundingMode) -> Term:
     """Write dividend / divisor, rounded; the divisor is guarded against 0."""
-    quotient = integers.quotient(dividend, divisor)
-    if mode == "down" or (mode == "floor" and dividend.low >= 0 and divisor.low >= 0):
-        return quotient
-    rest = integers.remainder(dividend, divisor)
-    if dividend.low >= 0 and divisor.low >= 0:
-        raised = _positive(rest.code, divisor.code, quotient.code, mode)
-        step = f"CASE WHEN {raised} THEN 1 ELSE 0 END"
+    positive = dividend.low >= 0 and divisor.low >= 0
+    if mode == "down" or (mode == "floor" and positive):
+        return integers.quotient(dividend, divisor)
+    if positive and dividend.high + divisor.high < INT64:
+        added = _added(integers, divisor, mode)
+        if added is not None:
+            return integers.quotient(layers.column("dividend", integers.add(dividend, added)), divisor)
+    quotient = layers.column("quotient", integers.quotient(dividend, divisor))
+    rest = integers.made(f"({dividend.code} - {quotient.code} * {divisor.code})", (dividend, quotient, divisor), 0, 0)
+    rest = layers.column("rest", rest)
+    if positive:
+        step = f"CASE WHEN {_positive(rest.code, divisor.code, quotient.code, mode)} THEN 1 ELSE 0 END"
         low, high = quotient.low, quotient.high + 1
     else:
         step = _signed(dividend.code, divisor.code, rest.code, quotient.code, mode)
         low, high = quotient.low - 1, quotient.high + 1
-    return integers.made(f"({quotient.code} + {step})", (quotient, rest), low, high)
+    return integers.made(f"({quotient.code} + {step})", (dividend, quotient, rest), low, high)
+
+
+def _added(integers: Integers, divisor: Term, mode: RoundingMode) -> Term | None:
+    """Give what is added to the dividend so that cutting the quotient rounds it; None when no addition does."""
+    fixed = divisor.constant if isinstance(divisor.constant, int) else None
+    if mode in ("ceil", "up"):
+        return integers.subtract(divisor, whole(1)) if fixed is None else whole(fixed - 1)
+    return whole(fixed // 2) if mode == "half_up" and fixed is not None else None
 
 
 def _positive(rest: str, divisor: str, quotient: str, mode: RoundingMode) -> str:
-    """Say when the quotient of two numbers that are not negative goes up."""
+    """Say when the quotient of two numbers that are not negative goes up; `2 * rest` might not fit."""
     if mode == "half_up":
         return f"{rest} >= {divisor} - {rest}"
     if mode == "half_even":

@@ -74,24 +74,26 @@ class RulePass:
     def _write(self, rule: RuleIR, flag: Term, write: Write) -> None:
         field = self._fields[write.target]
         value = self._held(field, self._expressions.value(write.value, self._read))
-        allowed = self._allowed(field, write.value, value)
-        if allowed or value.undefined:
-            value = self._layers.column(f"new_{field.name}", value)
-            if value.undefined:
-                self._trouble(
-                    f"{flag.code} AND {value.code} IS NULL",
-                    (flag, value),
-                    f"Rule {rule.name} cannot set {field.name}: {NO_VALUE}.",
-                )
-            allowed = self._allowed(field, write.value, value)
-            if allowed:
-                sentence = f"Rule {rule.name} cannot set {field.name}: the value is outside what is declared."
-                self._trouble(f"{flag.code} AND NOT ({allowed})", (flag, value), sentence)
-            allowed = allowed or f"{value.code} IS NOT NULL"
-            safe = self._held(field, literal(_default(field)))
-            value = replace(value, code=f"CASE WHEN {allowed} THEN {value.code} ELSE {safe.code} END", undefined=False)
-            value = self._within(field, value)
+        if value.undefined or self._allowed(field, write.value, value):
+            value = self._guarded(rule, flag, field, write.value, value)
         self._pending.setdefault(write.target, []).append(Pending(flag, value))
+
+    def _guarded(self, rule: RuleIR, flag: Term, field: Field, node: Expr, value: Term) -> Term:
+        """Give the value where it is allowed, and otherwise the default and a trouble."""
+        value = self._layers.column(f"new_{field.name}", value)
+        if value.undefined:
+            sentence = f"Rule {rule.name} cannot set {field.name}: {NO_VALUE}."
+            self._trouble(f"{flag.code} AND {value.code} IS NULL", (flag, value), sentence)
+        allowed = self._allowed(field, node, value)
+        test = self._integers.made(f"({allowed})" if allowed else f"({value.code} IS NOT NULL)", (value,), 0, 0)
+        test = self._layers.define("fine", test)
+        if allowed:
+            sentence = f"Rule {rule.name} cannot set {field.name}: the value is outside what is declared."
+            self._trouble(f"{flag.code} AND NOT {test.code}", (flag, test), sentence)
+        safe = self._held(field, literal(_default(field)))
+        code = f"CASE WHEN {test.code} THEN {value.code} ELSE {safe.code} END"
+        made = self._integers.made(code, (test, value), value.low, value.high, value.decimals)
+        return self._within(field, replace(made, undefined=False))
 
     def _held(self, field: Field, value: Term) -> Term:
         """Give a value as the field holds it: with its decimals, or as its code."""
@@ -130,6 +132,9 @@ class RulePass:
         if not waiting:
             return before
         terms = [before, *(one.value for one in waiting)]
+        if self._fields[name].kind == "bool" and all(_fixed(one) for one in waiting):
+            self._present[name] = self._switched(name, before, waiting)
+            return self._present[name]
         cases = " ".join(f"WHEN {one.flag.code} THEN {one.value.code}" for one in reversed(waiting))
         code = f"CASE {cases} ELSE {before.code} END"
         field = self._fields[name]
@@ -144,8 +149,22 @@ class RulePass:
         self._present[name] = self._layers.define(name, made)
         return self._present[name]
 
+    def _switched(self, name: str, before: Term, waiting: list[Pending]) -> Term:
+        """Write a bool that is only switched on and off, without CASE."""
+        code = before.code
+        for one in waiting:
+            if one.value.constant is True:
+                code = one.flag.code if code == "FALSE" else f"({code} OR {one.flag.code})"
+            elif code != "FALSE":
+                code = f"({code} AND NOT {one.flag.code})"
+        return self._layers.column(name, self._integers.made(code, (before, *(one.flag for one in waiting)), 0, 0))
+
     def _trouble(self, code: str, parts: tuple[Term, ...], sentence: str) -> None:
         self.troubles.append(Trouble(self._integers.made(code, parts, 0, 0), sentence))
+
+
+def _fixed(one: Pending) -> bool:
+    return isinstance(one.value.constant, bool) and not one.flag.undefined
 
 
 NO_VALUE = "division by zero, a text longer than the limit, or letters beyond ASCII that SQL cannot change"
