@@ -11,6 +11,7 @@ import click
 from restock.core.errors import RestockError
 from restock.edge.cli.decide import GRL, rulebook_of
 from restock.edge.cli.output import Column, echo_json, note, quantity, table
+from restock.edge.cli.rules_sql import sql
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
 from restock.engine.rules import Field, check
@@ -24,6 +25,9 @@ Examples:
 )
 def rules() -> None:
     """Check and show rulebooks. Your own are in RESTOCK_HOME/rulebooks."""
+
+
+rules.add_command(sql)
 
 
 @rules.command(

@@ -190,8 +190,8 @@ class Inputs:
             for at in range(known, len(self.troubles)):
                 when, sentence = self.troubles[at]
                 code = f"{given.code} IS NULL AND ({when.code})"
-                test = replace(self._integers.made(code, (given, when), 0, 0), undefined=False)
-                self.troubles[at] = Trouble(test, sentence)
+                needed = replace(self._integers.made(code, (given, when), 0, 0), undefined=False)
+                self.troubles[at] = Trouble(needed, sentence)
         return safe
 
     def _bad(self, code: str, term: Term, sentence: str) -> None:

@@ -21,7 +21,10 @@ def rounded(integers: Integers, layers: Layers, dividend: Term, divisor: Term, m
         if added is not None:
             return integers.quotient(layers.column("dividend", integers.add(dividend, added)), divisor)
     quotient = layers.column("quotient", integers.quotient(dividend, divisor))
-    rest = integers.made(f"({dividend.code} - {quotient.code} * {divisor.code})", (dividend, quotient, divisor), 0, 0)
+    rest = integers.remainder(dividend, divisor)
+    if not dividend.wide:  # a product and a difference are quicker than a second division, and fit
+        code = f"({dividend.code} - {quotient.code} * {divisor.code})"
+        rest = integers.made(code, (dividend, quotient, divisor), rest.low, rest.high)
     rest = layers.column("rest", rest)
     if positive:
         step = f"CASE WHEN {_positive(rest.code, divisor.code, quotient.code, mode)} THEN 1 ELSE 0 END"

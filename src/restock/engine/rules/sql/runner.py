@@ -14,9 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from restock.core.errors import InvalidInput
-from restock.engine.rules.errors import SourceText, nearest
-from restock.engine.rules.modules import module_program
-from restock.engine.rules.rulebook import Rulebook
+from restock.engine.rules.errors import nearest
+from restock.engine.rules.sql.book import Book, program_of
 from restock.engine.rules.sql.duck import MEMORY_LIMIT, THREADS, connected
 from restock.engine.rules.sql.query import SqlQuery, Wanted, compile_sql
 from restock.engine.rules.sql.sources import Opened, Source, first_line, opened
@@ -45,26 +44,31 @@ class SqlRun:
 class SqlRunner:
     """Runs a rulebook, or one module of it, over tables by DuckDB."""
 
-    def __init__(
-        self, rulebook: Rulebook, *, module: str = "", memory: str = MEMORY_LIMIT, threads: int = THREADS
-    ) -> None:
-        self._source = SourceText(rulebook.name, rulebook.text)
-        self._program = rulebook.program if not module else module_program(self._source, rulebook.program, module)
+    def __init__(self, rulebook: Book, *, module: str = "", memory: str = MEMORY_LIMIT, threads: int = THREADS) -> None:
+        self._source, self._program = program_of(rulebook, module)
         self._memory = memory
         self._threads = threads
 
     def run(
-        self, source: Source, out: Path, *, keep: Sequence[str] | None = None, only: str = "", fired: bool = True
+        self,
+        source: Source,
+        out: Path,
+        *,
+        keep: Sequence[str] | None = None,
+        only: str = "",
+        outputs: Sequence[str] = (),
+        fired: bool = True,
     ) -> SqlRun:
         """Decide every row of the source and write the decisions to a Parquet or CSV file.
 
-        `keep` are columns handed through, by default all that are no inputs. `only` names a bool output: rows where it is
-        false are left out. Raises SqlRefused with the reason when SQL cannot run the rules, or on binary fractions.
+        `keep` are columns handed through, by default all that are no inputs. `outputs` are the outputs wanted, by default
+        all. `only` names a bool output: rows where it is false are left out, rows in trouble are not. Raises SqlRefused
+        with the reason when SQL cannot run the rules, or on binary fractions.
         """
         how = FORMATS.get(out.suffix)
         if how is None:
             raise InvalidInput("SQL writes .parquet and .csv.", field=str(out), remedy="Name the file like that.")
-        with self._query(source, keep, only, fired) as (connection, query):
+        with self._query(source, keep, only, outputs, fired) as (connection, query):
             written = execute(connection, f"COPY ({query.text}) TO {quoted(str(out))} ({how})").fetchall()
             reader = f"read_csv({quoted(str(out))}, all_varchar = true, header = true)"
             table = f"read_parquet({quoted(str(out))})" if out.suffix == ".parquet" else reader
@@ -83,10 +87,10 @@ class SqlRunner:
 
     @contextmanager
     def _query(
-        self, source: Source, keep: Sequence[str] | None, only: str, fired: bool
+        self, source: Source, keep: Sequence[str] | None, only: str, outputs: Sequence[str], fired: bool
     ) -> Iterator[tuple[duckdb.DuckDBPyConnection, SqlQuery]]:
         with closing(connected(self._memory, self._threads)) as connection, opened(connection, source) as table:
-            wanted = Wanted(keep=self._kept(table, keep), only=self._flag(only), fired=fired)
+            wanted = Wanted(self._kept(table, keep), True, fired, self._flag(only), self._outputs(outputs))
             yield connection, compile_sql(self._source, self._program, table.table, table.columns, wanted)
 
     def _kept(self, table: Opened, keep: Sequence[str] | None) -> tuple[str, ...]:
@@ -98,6 +102,14 @@ class SqlRunner:
                 near = nearest(name, table.columns) or ", ".join(table.columns)
                 raise InvalidInput(f"The table has no column {name!r}.", remedy=f"Did you mean {near}?")
         return tuple(keep)
+
+    def _outputs(self, outputs: Sequence[str]) -> tuple[str, ...]:
+        known = [one.name for one in self._program.outputs]
+        for name in outputs:
+            if name not in known:
+                near = nearest(name, known) or ", ".join(known)
+                raise InvalidInput(f"There is no output {name!r}.", remedy=f"Did you mean {near}?")
+        return tuple(outputs)
 
     def _flag(self, only: str) -> str:
         flags = [one.name for one in self._program.outputs if one.kind == "bool"]
