@@ -7,9 +7,22 @@ query -> runner                                              Parquet, CSV, frame
 """
 
 from restock.engine.rules.sql.engine import SqlEngine, decide_by_sql
+from restock.engine.rules.sql.group_runner import GroupRunner
+from restock.engine.rules.sql.groups import Groups, Total
 from restock.engine.rules.sql.printed import printed_sql
 from restock.engine.rules.sql.runner import SqlRun, SqlRunner
 from restock.engine.rules.sql.sources import Attached
 from restock.engine.rules.sql.terms import SqlRefused
 
-__all__ = ["Attached", "SqlEngine", "SqlRefused", "SqlRun", "SqlRunner", "decide_by_sql", "printed_sql"]
+__all__ = [
+    "Attached",
+    "GroupRunner",
+    "Groups",
+    "SqlEngine",
+    "SqlRefused",
+    "SqlRun",
+    "SqlRunner",
+    "Total",
+    "decide_by_sql",
+    "printed_sql",
+]

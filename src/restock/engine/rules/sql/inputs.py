@@ -22,7 +22,7 @@ from restock.engine.rules.sql.rules import Trouble
 from restock.engine.rules.sql.terms import Integers, SqlRefused, Term, whole
 from restock.engine.rules.sql.texts import quoted
 
-Holds = Literal["scaled", "integer", "decimal", "number", "text", "bool", "float"]
+Holds = Literal["scaled", "whole", "integer", "decimal", "number", "text", "bool", "float"]
 
 SAFE_DIGITS: Final = 18
 """Digits of a DECIMAL that engines keep in 64 bits."""
@@ -30,7 +30,11 @@ SAFE_DIGITS: Final = 18
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What a column holds. `scaled`: checked inputs as the rules hold them; `number`: an unknown exact type."""
+    """What a column holds.
+
+    `scaled`: checked inputs as the rules hold them. `whole`: whole numbers of a part with so many `decimals`, unchecked.
+    `number`: an unknown exact type.
+    """
 
     holds: Holds
     decimals: int = 0
@@ -154,6 +158,8 @@ class Inputs:
             power = 10**one.decimals
             code = f"CAST({number.code} AS BIGINT)" + (f" * {power}" if power > 1 else "")
             return fine, self._made(code, number)
+        if column.holds == "whole":
+            return self._whole(one, column, number)
         inside = f"{number.code} BETWEEN {plain(low)} AND {plain(high)}"
         if column.holds == "decimal" and scale <= one.decimals:
             return self._test(inside, number), self._scaled_decimal(one, number, scale)
@@ -163,6 +169,15 @@ class Inputs:
         exact = self._layers.define(f"exact_{one.name}", self._made(code, number))
         code = f"CASE WHEN {number.code} IS NOT NULL THEN COALESCE({exact.code} = {number.code}, FALSE) END"
         return self._test(code, number, exact), self._scaled_decimal(one, exact, one.decimals)
+
+    def _whole(self, one: Field, column: Column, number: Term) -> tuple[Term, Term]:
+        """Take a whole number of its own part: with fewer decimals it is multiplied, with more it must be divisible."""
+        low, high = bounds(one)
+        up, down = 10 ** max(0, one.decimals - column.decimals), 10 ** max(0, column.decimals - one.decimals)
+        test = f"{number.code} BETWEEN {-(-low // up) * down} AND {high // up * down}"
+        test += f" AND {number.code} % {down} = 0" if down > 1 else ""
+        code = f"CAST({number.code}{f' // {down}' if down > 1 else ''} AS BIGINT)" + (f" * {up}" if up > 1 else "")
+        return self._test(test, number), self._made(code, number)
 
     def _scaled_decimal(self, one: Field, number: Term, scale: int) -> Term:
         """Write a decimal without its point. The product is whole, so the cast rounds nothing."""

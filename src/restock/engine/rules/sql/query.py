@@ -50,7 +50,8 @@ class Wanted:
 
     `keep` are columns of the table handed through. With `people` numbers are DECIMAL, texts are spelled out, and trouble is
     a sentence; without, numbers are scaled BIGINT and coded texts are spelled out too. `only` names a bool output: rows
-    where it is false are left out, rows in trouble are not.
+    where it is false are left out, rows in trouble are not. `doubtful` names a bool column of the table: where it is true
+    the row is in trouble from the start.
     """
 
     keep: tuple[str, ...] = ()
@@ -58,6 +59,10 @@ class Wanted:
     fired: bool = True
     only: str = ""
     outputs: tuple[str, ...] = ()
+    doubtful: str = ""
+
+
+DOUBT: Final = "A row that this one sums up could not be decided."
 
 
 def reason_against_sql(program: Program) -> str:
@@ -91,7 +96,7 @@ def compile_sql(
     walked = RulePass(program, inputs.all(), layers, integers, expressions)
     outputs = walked.run()
     chosen = tuple(one for one in program.outputs if not wanted.outputs or one.name in wanted.outputs)
-    troubles = [*inputs.troubles, *walked.troubles]
+    troubles = [*_doubt(layers, wanted.doubtful), *inputs.troubles, *walked.troubles]
     outer = _Outer(layers, integers, wanted)
     fine = outer.fine(troubles)
     lines = [f"{column} AS {identifier(name)}" for name, column in kept.items()]
@@ -108,6 +113,13 @@ def compile_sql(
     text = _assembled(layers.select(table, used), lines, where)
     rules = tuple(rule.name for rule in program.rules)
     return SqlQuery(text, tuple(kept), chosen, rules, len(masks), tuple(one.sentence for one in troubles))
+
+
+def _doubt(layers: Layers, column: str) -> list[Trouble]:
+    if not column:
+        return []
+    name = layers.source("doubtful", identifier(column))
+    return [Trouble(Term(name, frozenset((name,))), DOUBT)]
 
 
 def _refuse(source: SourceText, program: Program, target: Target) -> None:

@@ -65,16 +65,9 @@ class SqlRunner:
         all. `only` names a bool output: rows where it is false are left out, rows in trouble are not. Raises SqlRefused
         with the reason when SQL cannot run the rules, or on binary fractions.
         """
-        how = FORMATS.get(out.suffix)
-        if how is None:
-            raise InvalidInput("SQL writes .parquet and .csv.", field=str(out), remedy="Name the file like that.")
+        format_of(out)
         with self._query(source, keep, only, outputs, fired) as (connection, query):
-            written = execute(connection, f"COPY ({query.text}) TO {quoted(str(out))} ({how})").fetchall()
-            reader = f"read_csv({quoted(str(out))}, all_varchar = true, header = true)"
-            table = f"read_parquet({quoted(str(out))})" if out.suffix == ".parquet" else reader
-            counted = "SELECT trouble, count(*) FROM {} WHERE trouble IS NOT NULL GROUP BY trouble ORDER BY trouble"
-            troubles = dict(execute(connection, counted.format(table)).fetchall()) if query.troubles else {}
-        return SqlRun(int(written[0][0]), troubles, query)
+            return written(connection, query, out)
 
     def frame(self, source: Source, *, keep: Sequence[str] | None = None, only: str = "") -> polars.DataFrame:
         """Decide every row of the source and give the decisions as a Polars frame."""
@@ -117,6 +110,27 @@ class SqlRunner:
             near = nearest(only, flags) or ", ".join(flags)
             raise InvalidInput(f"There is no output {only!r} that is true or false.", remedy=f"Did you mean {near}?")
         return only
+
+
+def format_of(out: Path) -> str:
+    """Give how a file is written, before any work is done for a name that cannot be."""
+    how = FORMATS.get(out.suffix)
+    if how is None:
+        raise InvalidInput("SQL writes .parquet and .csv.", field=str(out), remedy="Name the file like that.")
+    return how
+
+
+def written(connection: duckdb.DuckDBPyConnection, query: SqlQuery, out: Path) -> SqlRun:
+    """Write what a query gives to a file, and count its troubles. DuckDB puts the file in place when it is complete."""
+    how = format_of(out)
+    name = quoted(str(out))
+    rows = execute(connection, f"COPY ({query.text}) TO {name} ({how})").fetchall()[0][0]
+    table = (
+        f"read_parquet({name})" if out.suffix == ".parquet" else f"read_csv({name}, all_varchar = true, header = true)"
+    )
+    counted = "SELECT trouble, count(*) FROM {} WHERE trouble IS NOT NULL GROUP BY trouble ORDER BY trouble"
+    troubles = execute(connection, counted.format(table)).fetchall() if query.troubles else []
+    return SqlRun(int(rows), dict(troubles), query)
 
 
 def execute(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyConnection:
