@@ -7,6 +7,7 @@ import sys
 
 BENCHMARKS = {
     "rules": "benchmarks.rules.row",
+    "rules-sql": "benchmarks.rules.sql",
     "graph": "benchmarks.graph.overhead",
     "stream": "benchmarks.stream.log",
     "orders": "benchmarks.orders.accept",

@@ -154,8 +154,7 @@ class Expressions:
             operand = integers.at(operand, operand.decimals + max(shift, 0))
             divisor = layers.column("divisor", integers.at(divisor, divisor.decimals + max(-shift, 0)))
             divisor = layers.column("divisor", integers.divisor(divisor))
-        done = rounded(integers, layers, layers.column("dividend", operand), divisor, node.mode)
-        return replace(layers.column("rounded", done), decimals=node.decimals)
+        return replace(rounded(integers, layers, operand, divisor, node.mode), decimals=node.decimals)
 
     def _chosen(self, function: str, terms: list[Term]) -> Term:
         """Write abs, min and max; GREATEST passes over NULL, so what may have no value is looked at first."""

@@ -1,7 +1,8 @@
 """Every rounding mode in integer arithmetic, with one division each: it is the dearest operation there is.
 
-The dividend and the divisor are columns or literals here, so that repeating them costs nothing. Where neither is negative
-the frequent modes add before they divide; the others take the quotient cut towards zero and look at what is left.
+The divisor is a column or a literal here, so that repeating it costs nothing. Where neither number is negative the frequent
+modes add before they divide, in one expression that is computed only for the rows that need it; the others take the quotient
+cut towards zero and look at what is left.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ def rounded(integers: Integers, layers: Layers, dividend: Term, divisor: Term, m
     if positive and dividend.high + divisor.high < INT64:
         added = _added(integers, divisor, mode)
         if added is not None:
-            return integers.quotient(layers.column("dividend", integers.add(dividend, added)), divisor)
+            return integers.quotient(integers.add(dividend, added), divisor)
+    dividend = layers.column("dividend", dividend)
     quotient = layers.column("quotient", integers.quotient(dividend, divisor))
     rest = integers.remainder(dividend, divisor)
     if not dividend.wide:  # a product and a difference are quicker than a second division, and fit

@@ -64,7 +64,7 @@ class RulePass:
         condition = self._expressions.value(rule.condition, self._read)
         flag = condition if condition.constant is not None else self._layers.define(f"fires_{rule.name}", condition)
         if flag.undefined:
-            self._trouble(f"{flag.code} IS NULL", (flag,), f"Rule {rule.name}: {NO_VALUE}.")
+            self._trouble(f"{flag.code} IS NULL", (), f"Rule {rule.name}: {NO_VALUE}.", flag)
         self.flags.append(flag)
         if flag.constant is False:
             return
@@ -75,25 +75,27 @@ class RulePass:
         field = self._fields[write.target]
         value = self._held(field, self._expressions.value(write.value, self._read))
         if value.undefined or self._allowed(field, write.value, value):
-            value = self._guarded(rule, flag, field, write.value, value)
+            flag, value = self._guarded(rule, flag, field, write.value, value)
         self._pending.setdefault(write.target, []).append(Pending(flag, value))
 
-    def _guarded(self, rule: RuleIR, flag: Term, field: Field, node: Expr, value: Term) -> Term:
-        """Give the value where it is allowed, and otherwise the default and a trouble."""
-        value = self._layers.column(f"new_{field.name}", value)
+    def _guarded(self, rule: RuleIR, flag: Term, field: Field, node: Expr, value: Term) -> Pending:
+        """Give the value with the flag that it is allowed; a rule that fires without that flag is a trouble.
+
+        The column is NULL where the rule does not fire: engines then compute it for the other rows only.
+        """
+        code = f"CASE WHEN {flag.code} THEN {value.code} END"
+        made = replace(self._integers.made(code, (flag, value), value.low, value.high), decimals=value.decimals)
+        new = self._layers.define(f"new_{field.name}", made)
         if value.undefined:
             sentence = f"Rule {rule.name} cannot set {field.name}: {NO_VALUE}."
-            self._trouble(f"{flag.code} AND {value.code} IS NULL", (flag, value), sentence)
-        allowed = self._allowed(field, node, value)
-        test = self._integers.made(f"({allowed})" if allowed else f"({value.code} IS NOT NULL)", (value,), 0, 0)
+            self._trouble(f"{flag.code} AND {new.code} IS NULL", (flag,), sentence, new)
+        allowed = self._allowed(field, node, new)
+        test = self._integers.made(f"({allowed})" if allowed else f"({new.code} IS NOT NULL)", (new,), 0, 0)
         test = self._layers.define("fine", test)
         if allowed:
             sentence = f"Rule {rule.name} cannot set {field.name}: the value is outside what is declared."
-            self._trouble(f"{flag.code} AND NOT {test.code}", (flag, test), sentence)
-        safe = self._held(field, literal(_default(field)))
-        code = f"CASE WHEN {test.code} THEN {value.code} ELSE {safe.code} END"
-        made = self._integers.made(code, (test, value), value.low, value.high, value.decimals)
-        return self._within(field, replace(made, undefined=False))
+            self._trouble(f"{test.code} IS FALSE", (), sentence, test)
+        return Pending(replace(test, undefined=True), self._within(field, replace(new, undefined=False)))
 
     def _held(self, field: Field, value: Term) -> Term:
         """Give a value as the field holds it: with its decimals, or as its code."""
@@ -159,8 +161,9 @@ class RulePass:
                 code = f"({code} AND NOT {one.flag.code})"
         return self._layers.column(name, self._integers.made(code, (before, *(one.flag for one in waiting)), 0, 0))
 
-    def _trouble(self, code: str, parts: tuple[Term, ...], sentence: str) -> None:
-        self.troubles.append(Trouble(self._integers.made(code, parts, 0, 0), sentence))
+    def _trouble(self, code: str, parts: tuple[Term, ...], sentence: str, last: Term) -> None:
+        test = self._integers.made(code, (*parts, replace(last, undefined=False)), 0, 0)
+        self.troubles.append(Trouble(test, sentence))
 
 
 def _fixed(one: Pending) -> bool:
