@@ -209,3 +209,17 @@ def test_what_sql_cannot_run_is_refused_with_the_reason() -> None:
         engine(upward)
     with pytest.raises(SqlRefused, match="more digits than a BIGINT holds"):
         engine(one(PUBLISHED_TEXT))
+
+
+def test_literals_are_computed_before_an_engine_gives_them_too_few_bits() -> None:
+    book = one(
+        "input a: decimal(9,6) in 0..900;\noutput c: decimal(14,6);\noutput d: decimal(9,3) in 0..10;\n"
+        "output e: decimal(16,6);\n"
+        "rule C salience 3 no-loop { when a >= 0 then c = 3; d = 20000; }\n"
+        "rule D salience 2 no-loop { when a > 5 then e = max(2000, 3000) * 50000 + 7; }\n"
+        "rule E salience 1 no-loop { when e > 5 && d < 5 then e = c * 40000 + d * 99999; }\n"
+    )
+    assert [type(each).__name__ for each in agreed(book, [{"a": 7}, {"a": "0.5"}])] == ["RuleError", "RuleError"]
+    book = one(book.text.replace("d = 20000;", "d = 2;"))
+    made = agreed(book, [{"a": 7}, {"a": "0.5"}])
+    assert isinstance(made[0], Decision) and made[0].outputs["e"] == 3 * 40000 + 2 * 99999

@@ -160,6 +160,9 @@ class Expressions:
         """Write abs, min and max; GREATEST passes over NULL, so what may have no value is looked at first."""
         decimals = max(term.decimals for term in terms)
         terms = [self._layers.column("part", self._integers.at(term, decimals)) for term in terms]
+        known = [term.constant for term in terms if isinstance(term.constant, int)]
+        if len(known) == len(terms):
+            return whole({"abs": abs(known[0]), "min": min(known), "max": max(known)}[function], decimals)
         lows, highs = [term.low for term in terms], [term.high for term in terms]
         if function == "abs":
             bounds = (max(0, lows[0], -highs[0]), max(-lows[0], highs[0]))

@@ -7,6 +7,7 @@ cut towards zero and look at what is left.
 
 from __future__ import annotations
 
+from restock.engine.rules.arithmetic import divide
 from restock.engine.rules.ir import RoundingMode
 from restock.engine.rules.sql.layers import Layers
 from restock.engine.rules.sql.terms import INT64, Integers, Term, whole
@@ -14,6 +15,8 @@ from restock.engine.rules.sql.terms import INT64, Integers, Term, whole
 
 def rounded(integers: Integers, layers: Layers, dividend: Term, divisor: Term, mode: RoundingMode) -> Term:
     """Write dividend / divisor, rounded; the divisor is guarded against 0."""
+    if isinstance(dividend.constant, int) and isinstance(divisor.constant, int) and divisor.constant:
+        return whole(divide(dividend.constant, divisor.constant, mode))
     positive = dividend.low >= 0 and divisor.low >= 0
     if mode == "down" or (mode == "floor" and positive):
         return integers.quotient(dividend, divisor)

@@ -84,6 +84,8 @@ class RulePass:
         The column is NULL where the rule does not fire: engines then compute it for the other rows only.
         """
         code = f"CASE WHEN {flag.code} THEN {value.code} END"
+        if field.kind == "number" and value.constant is not None:
+            code = f"CAST({code} AS BIGINT)"
         made = replace(self._integers.made(code, (flag, value), value.low, value.high), decimals=value.decimals)
         new = self._layers.define(f"new_{field.name}", made)
         if value.undefined:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from restock.core.errors import InvalidInput
+from restock.engine.rules.arithmetic import divide, remainder
 
 INT64: Final = 2**63
 INT128: Final = 2**127
@@ -57,6 +58,12 @@ def whole(number: int, decimals: int = 0) -> Term:
     return Term(code, NO_COLUMNS, decimals, number, number, constant=number, wide=not -INT64 <= number < INT64)
 
 
+def _known(left: Term, right: Term) -> tuple[int, int] | None:
+    """Give two literals' numbers. They are computed here: engines give a literal 32 bits, which a product may pass."""
+    first, second = left.constant, right.constant
+    return (first, second) if isinstance(first, int) and isinstance(second, int) else None
+
+
 class Integers:
     """Writes integer operations; `huge` says whether the target has HUGEINT."""
 
@@ -95,18 +102,24 @@ class Integers:
 
     def add(self, left: Term, right: Term) -> Term:
         """Write left + right, both with the same decimals."""
+        if (known := _known(left, right)) is not None:
+            return whole(known[0] + known[1], left.decimals)
         low, high = left.low + right.low, left.high + right.high
         made = self.operate(lambda a, b: f"({a} + {b})", left, right, low, high)
         return replace(made, decimals=left.decimals)
 
     def subtract(self, left: Term, right: Term) -> Term:
         """Write left - right, both with the same decimals."""
+        if (known := _known(left, right)) is not None:
+            return whole(known[0] - known[1], left.decimals)
         low, high = left.low - right.high, left.high - right.low
         made = self.operate(lambda a, b: f"({a} - {b})", left, right, low, high)
         return replace(made, decimals=left.decimals)
 
     def multiply(self, left: Term, right: Term, low: int | None = None, high: int | None = None) -> Term:
         """Write left * right; what else is known of the result's range may be given."""
+        if (known := _known(left, right)) is not None:
+            return whole(known[0] * known[1], left.decimals + right.decimals)
         for one, other in ((left, right), (right, left)):
             if one.constant == 1:
                 return replace(other, decimals=left.decimals + right.decimals)
@@ -142,6 +155,8 @@ class Integers:
 
     def quotient(self, dividend: Term, divisor: Term) -> Term:
         """Write the quotient cut towards zero, as every engine has it for whole numbers."""
+        if (known := _known(dividend, divisor)) is not None and known[1]:
+            return whole(divide(*known, "down"))
         least = min(abs(divisor.low), abs(divisor.high)) if divisor.low > 0 or divisor.high < 0 else 1
         size = max(abs(dividend.low), abs(dividend.high)) // least
         low = 0 if dividend.low >= 0 and divisor.low >= 0 else -size
@@ -149,6 +164,8 @@ class Integers:
 
     def remainder(self, dividend: Term, divisor: Term) -> Term:
         """Write the remainder with the sign of the dividend, as every engine has it for whole numbers."""
+        if (known := _known(dividend, divisor)) is not None and known[1]:
+            return whole(remainder(*known), dividend.decimals)
         size = max(abs(divisor.low), abs(divisor.high), 1) - 1
         low = 0 if dividend.low >= 0 else max(dividend.low, -size)
         high = 0 if dividend.high <= 0 else min(dividend.high, size)
