@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import duckdb
 from cli_world import Restock
 
@@ -33,3 +36,9 @@ def test_what_sql_cannot_run_is_refused_with_the_reason(restock: Restock) -> Non
     assert lossy.exit_code == 2 and "--scaled" in lossy.stderr
     wrong = restock("rules", "sql", "purchasing", "--module", "ORDERS")
     assert wrong.exit_code == 2 and "Did you mean ORDER?" in wrong.stderr
+
+
+def test_nothing_but_a_query_loads_the_libraries_of_sql() -> None:
+    code = "import sys, restock.edge.cli.rules, restock.engine.rules.sql; print(sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not [name for name in ("duckdb", "sqlglot", "polars", "numpy") if f"'{name}'" in loaded]

@@ -22,7 +22,7 @@ FENCES: Final = {
     "sqlite": "LIMIT -1",
 }
 """What keeps a layer apart without storing it: engines do not merge a query that counts its rows. MATERIALIZED does it too,
-and writes each layer out: slower in PostgreSQL by a half. DuckDB and Spark keep layers by themselves."""
+and writes each layer out: four times slower in PostgreSQL. DuckDB and Spark keep layers by themselves."""
 
 
 def target_of(dialect: str) -> Target:

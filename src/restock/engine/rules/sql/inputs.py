@@ -79,7 +79,8 @@ class Inputs:
             return self._absent(one)
         given = self._given(one)
         fine, value = self._checked(one, column, given)
-        if one.derived is not None:
+        derived = self._computable(one)
+        if derived:
             otherwise = self._derived(one, given)
         elif one.default is not None:
             otherwise = literal(one.default, one.decimals if one.kind == "number" else None)
@@ -87,9 +88,16 @@ class Inputs:
             self._bad(f"{fine.code} IS NOT TRUE", fine, f"{one.name} is missing, or not {_allowed(one)}.")
             return self._chosen(one, fine, value, _harmless(one))
         self._bad(f"{fine.code} IS FALSE", fine, f"{one.name} is not {_allowed(one)}.")
-        if one.derived is not None:
+        if derived:
             otherwise = self._layers.column(f"computed_{one.name}", otherwise)
         return self._chosen(one, fine, value, otherwise)
+
+    def _computable(self, one: Field) -> bool:
+        """Tell whether the table has what the input is computed from where it is NULL."""
+        names = () if one.derived is None else fields_read(one.derived)
+        return one.derived is not None and all(
+            name in self._columns or self._fields[name].default is not None for name in names
+        )
 
     def _absent(self, one: Field) -> Term:
         """Give what stands for an input that the table has no column for."""
