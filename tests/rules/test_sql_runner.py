@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -155,3 +156,23 @@ def test_names_that_are_words_of_sql_are_fields_like_others() -> None:
     book = one(text + "rule R no-loop { when select > 0 then group = select + select; table = order; }")
     made = SqlRunner(book).frame(polars.DataFrame({"select": [2], "order": ["a'b"], "from": [7]}))
     assert made.to_dicts() == [{"from": 7, "group": Decimal("4.00"), "table": "a'b", "fired": 1, "trouble": None}]
+
+
+def test_columns_of_any_exact_width_are_read_and_of_another_kind_refused() -> None:
+    book = one("input a: decimal(6,2);\noutput c: decimal;\nrule R no-loop { when a != 0 then c = a; }")
+    wide = [Decimal(10) ** 24, Decimal("-12.50"), Decimal("1.234"), None, Decimal("9999.99")]
+    for scale in (6, 2):
+        numbers = [n if n is None or scale == 6 else n.quantize(Decimal("0.01")) for n in wide]
+        made = SqlRunner(book).frame(polars.DataFrame({"a": numbers}, {"a": polars.Decimal(38, scale)}))
+        third = None if scale == 6 else Decimal("1.23")
+        assert made["c"].to_list() == [None, Decimal("-12.50"), third, None, Decimal("9999.99")]
+    for kind in (polars.UInt64, polars.Int8):
+        assert SqlRunner(book).frame(polars.DataFrame({"a": [7, 100]}, {"a": kind}))["c"].to_list() == [7, 100]
+    assert SqlRunner(book).frame(polars.DataFrame({"a": [2**63]}, {"a": polars.UInt64}))["trouble"].count() == 1
+    texts = polars.DataFrame({"a": ["12.5", "-0.10", "7.", "1e2", "12.345", "1.500", "", "x", "99999.9"]})
+    assert SqlRunner(book).frame(texts)["c"].to_list() == [
+        Decimal("12.5"), Decimal("-0.1"), Decimal(7), None, None, Decimal("1.5"), None, None, None
+    ]  # fmt: skip
+    for wrong in ({"a": [True]}, {"a": [date(2026, 1, 1)]}, {"a": [[1]]}):
+        with pytest.raises(SqlRefused, match="The input a is a number; its column is not"):
+            SqlRunner(book).frame(polars.DataFrame(wrong))

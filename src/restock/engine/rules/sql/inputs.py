@@ -14,7 +14,7 @@ from typing import Final, Literal
 from restock.core.quantity import plain
 from restock.engine.rules.arithmetic import EXACT
 from restock.engine.rules.facts import inputs_used
-from restock.engine.rules.ir import Field, Program, fields_read
+from restock.engine.rules.ir import Field, Kind, Program, fields_read
 from restock.engine.rules.limits import MAX_TEXT
 from restock.engine.rules.sql.expressions import Expressions, literal
 from restock.engine.rules.sql.layers import Layers
@@ -22,10 +22,18 @@ from restock.engine.rules.sql.rules import Trouble
 from restock.engine.rules.sql.terms import Integers, SqlRefused, Term, whole
 from restock.engine.rules.sql.texts import quoted
 
-Holds = Literal["scaled", "whole", "integer", "decimal", "number", "text", "bool", "float"]
+Holds = Literal["scaled", "whole", "integer", "decimal", "number", "text", "bool", "float", "other"]
 
 SAFE_DIGITS: Final = 18
 """Digits of a DECIMAL that engines keep in 64 bits."""
+
+
+_FITTING: Final[dict[Kind, tuple[Holds, ...]]] = {
+    "number": ("whole", "integer", "decimal", "number", "float"),
+    "bool": ("bool",),
+    "text": (),
+}
+"""What else than text a column may hold for each kind; a float is refused with a reason of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +131,9 @@ class Inputs:
 
     def _checked(self, one: Field, column: Column, given: Term) -> tuple[Term, Term]:
         """Give the test that a value is allowed, NULL for no value, and the value as the rules hold it where it is."""
+        if column.holds != "text" and column.holds not in _FITTING[one.kind]:
+            what = {"number": "a number", "bool": "true or false", "text": "a text"}[one.kind]
+            raise SqlRefused(f"The input {one.name} is {what}; its column is not.", remedy="Convert the column.")
         if one.kind == "number":
             return self._number(one, column, given)
         if one.kind == "bool" and column.holds != "text":

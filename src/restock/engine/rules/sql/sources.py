@@ -124,7 +124,9 @@ def column_of(kind: str) -> Column:
         return Column("integer")
     if kind == "BOOLEAN":
         return Column("bool")
-    return Column("float" if kind in ("FLOAT", "DOUBLE") else "text")
+    if kind in ("FLOAT", "DOUBLE"):
+        return Column("float")
+    return Column("text" if kind == "VARCHAR" or kind.startswith("ENUM(") else "other")
 
 
 def first_line(error: Exception) -> str:
