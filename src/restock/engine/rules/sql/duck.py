@@ -21,8 +21,8 @@ THREADS: Final = 2
 def connected(memory: str = MEMORY_LIMIT, threads: int = THREADS) -> duckdb.DuckDBPyConnection:
     """Open a connection in memory.
 
-    Filters stay where they are written: pushed down through the layers they would repeat every expression. The order of
-    rows is not kept by sinks, which saves the buffer that keeping it takes. Extensions are never fetched.
+    Filters stay where they are written: pushed down through the layers they would repeat every expression. Extensions are
+    never fetched.
     """
     import duckdb  # noqa: PLC0415 - a tenth of a second that only SQL pays
 
