@@ -9,6 +9,7 @@ BENCHMARKS = {
     "rules": "benchmarks.rules.row",
     "columns": "benchmarks.rules.columns",
     "proofs": "benchmarks.rules.proofs",
+    "rules-sql": "benchmarks.rules.sql",
     "graph": "benchmarks.graph.overhead",
     "stream": "benchmarks.stream.log",
     "orders": "benchmarks.orders.accept",

@@ -77,3 +77,14 @@ def test_the_flow_in_memory_needs_the_engines_only() -> None:
     text = (EXAMPLES / "in_memory_flow.py").read_text("utf-8")
     imported = {line.split()[1] for line in text.splitlines() if line.startswith("from restock")}
     assert imported == {"restock.core.clock", "restock.engine.graph", "restock.engine.rules"}
+
+
+def test_rules_by_sql_decide_lines_and_suppliers() -> None:
+    assert printed("rules_by_sql").splitlines() == [
+        "PROD-001 89 for 1536.96 USD: approved",
+        "PROD-002 245 for 4101.30 USD: approved",
+        "PROD-003 103 for 2781.00 USD: approved",
+        "PROD-004 0 for 0.00 USD: The unit price is 0.",
+        "North: over budget, short of the minimum by 0.00 USD",
+        "South: top up, short of the minimum by 219.00 USD",
+    ]

@@ -8,9 +8,9 @@
 Callers need `Rulebook`; everything else is what it answers with.
 """
 
+from restock.engine.rules.decision import Decision
 from restock.engine.rules.engines import ENGINES, Plan
 from restock.engine.rules.errors import RuleError
-from restock.engine.rules.evaluator import Decision
 from restock.engine.rules.explain import Explanation, FiredRule, NotFiredRule, Threshold
 from restock.engine.rules.ir import Field, Program, Value
 from restock.engine.rules.row import RowProgram

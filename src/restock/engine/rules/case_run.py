@@ -10,8 +10,8 @@ from decimal import Decimal
 from restock.core.errors import InvalidInput, RestockError
 from restock.core.quantity import plain
 from restock.engine.rules.case_file import Case
+from restock.engine.rules.decision import Decision
 from restock.engine.rules.errors import nearest
-from restock.engine.rules.evaluator import Decision
 from restock.engine.rules.explain import FiredRule
 from restock.engine.rules.ir import Program, RuleIR, Value, conjuncts
 from restock.engine.rules.reference import Undefined, evaluate

@@ -18,7 +18,8 @@ from restock.engine.rules.columns_expressions import scaled_number
 from restock.engine.rules.columns_given import INT64_DIGITS, given_columns
 from restock.engine.rules.columns_inputs import columns_read
 from restock.engine.rules.columns_polars import CAREFUL, PolarsAlgebra, decide_lazily, word_names
-from restock.engine.rules.evaluator import Decision, Evaluator
+from restock.engine.rules.decision import Decision
+from restock.engine.rules.evaluator import Evaluator
 from restock.engine.rules.ir import Field
 from restock.engine.rules.limits import INT64_LIMIT
 

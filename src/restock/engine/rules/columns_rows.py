@@ -16,7 +16,8 @@ from restock.engine.rules.columns_expressions import scaled_number
 from restock.engine.rules.columns_inputs import Given
 from restock.engine.rules.columns_numpy import NumpyColumns
 from restock.engine.rules.columns_polars import CAREFUL, code_type, decide_lazily, word_names
-from restock.engine.rules.evaluator import Decision, Evaluator
+from restock.engine.rules.decision import Decision
+from restock.engine.rules.evaluator import Evaluator
 from restock.engine.rules.facts import Facts
 from restock.engine.rules.ir import Field, Value
 from restock.engine.rules.row import RowProgram, RowValue

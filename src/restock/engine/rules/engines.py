@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from restock.core.errors import InvalidInput, RestockError
 from restock.engine.rules.columns_rows import decide_by_columns
+from restock.engine.rules.decision import Decision
 from restock.engine.rules.errors import nearest
-from restock.engine.rules.evaluator import Decision, Evaluator
+from restock.engine.rules.evaluator import Evaluator
 from restock.engine.rules.facts import Facts
 
 DecideMany = Callable[[Evaluator, Iterable[Facts]], list[Decision | RestockError]]
@@ -49,6 +50,7 @@ def _row_by_row(decide: Callable[[Evaluator, Facts], Decision]) -> DecideMany:
 TABLE: tuple[Engine, ...] = (
     Engine("row", lambda evaluator: evaluator.reason_against_row, _row_by_row(Evaluator.by_row), 1, 2),
     Engine("columns", lambda evaluator: evaluator.reason_against_columns, decide_by_columns, 3, 1),
+    Engine("sql", lambda evaluator: evaluator.reason_against_sql, Evaluator.by_sql, 4, 4),
     Engine("reference", lambda _: "", _row_by_row(Evaluator.by_reference), 2, 3),
 )
 """All engines; the reference runs every rulebook."""

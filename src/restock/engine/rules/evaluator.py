@@ -5,32 +5,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from restock.core.errors import InvalidInput
+from restock.core.errors import InvalidInput, RestockError
 from restock.engine.rules.columns import ColumnsProgram
 from restock.engine.rules.columns_fit import fit_columns
+from restock.engine.rules.decision import Decision
 from restock.engine.rules.errors import SourceText
 from restock.engine.rules.facts import FactReader, Facts, scaled
 from restock.engine.rules.fast import NotOrdinary, compile_finish, compile_reader
 from restock.engine.rules.ir import Program, Value
 from restock.engine.rules.reference import Run, plain_values, run
 from restock.engine.rules.row import RowProgram, RowValue, compile_row
+from restock.engine.rules.sql import SqlEngine, SqlRefused
 from restock.engine.rules.stratify import reason_against_one_pass
 
 MAX_REMEMBERED_MASKS = 10_000
 """Most masks whose names are kept: enough for every real rulebook, a bound for hostile ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What rules decided: outputs by name (numbers as plain decimals), the rules that fired in order, the facts used."""
-
-    outputs: dict[str, Value]
-    fired: tuple[str, ...]
-    facts: dict[str, Value]
 
 
 class Evaluator:
@@ -89,6 +81,24 @@ class Evaluator:
             message = f"The columns engine cannot run these rules: {self.reason_against_columns}."
             raise InvalidInput(message, remedy="Use another engine; `restock rules plan` says which run them.")
         return found
+
+    @cached_property
+    def reason_against_sql(self) -> str:
+        """Why SQL cannot run the program; empty when it can. Found when somebody asks."""
+        return self._asked[1]
+
+    @cached_property
+    def _asked(self) -> tuple[SqlEngine | None, str]:
+        try:
+            return SqlEngine(self._source, self.program), ""
+        except SqlRefused as refusal:
+            return None, refusal.what
+
+    def by_sql(self, rows: Iterable[Facts]) -> list[Decision | RestockError]:
+        """Decide rows by SQL, in order; call it only when there is no reason against it."""
+        engine = self._asked[0]
+        assert engine is not None, "the caller looked"
+        return engine.decide_many(rows)
 
     def decide(self, facts: Facts) -> Decision:
         """Decide with the row function, or with the reference where the rules need forward chaining."""

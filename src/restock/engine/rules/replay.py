@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from restock.engine.rules.evaluator import Decision
+from restock.engine.rules.decision import Decision
 from restock.engine.rules.facts import Facts, read_value
 from restock.engine.rules.ir import Claim, Field, Program, Value, fields_read
 from restock.engine.rules.reference import Undefined, evaluate

@@ -11,9 +11,10 @@ from restock.core.errors import InvalidInput, RestockError
 from restock.engine.rules.columns import ColumnsProgram
 from restock.engine.rules.columns_arrays import decide_arrays
 from restock.engine.rules.columns_frame import decide_frame
+from restock.engine.rules.decision import Decision
 from restock.engine.rules.engines import Plan, decide_many_best, engine_named, plan_engines
 from restock.engine.rules.errors import Problems, RuleError, SourceText, nearest
-from restock.engine.rules.evaluator import Decision, Evaluator
+from restock.engine.rules.evaluator import Evaluator
 from restock.engine.rules.explain import Explanation, explain
 from restock.engine.rules.ir import Field, Program, Value
 from restock.engine.rules.modules import module_program
