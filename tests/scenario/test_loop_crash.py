@@ -260,7 +260,9 @@ def calls() -> list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, ast.Call]
 
 def test_every_write_of_a_database_in_the_source_is_known() -> None:
     names: set[str] = set()
-    for _, _, call in calls():
+    for path, _, call in calls():
+        if path.startswith("engine/rules/"):
+            continue  # rules have no database; `write` there writes code
         if isinstance(call.func, ast.Attribute) and call.func.attr in {"write", "_insert"} and len(call.args) == 2:
             names |= named(call.args[0])
     loop = {write.partition(".")[2] for write in WRITES}
@@ -301,6 +303,7 @@ NO_FAILPOINT = {
     ): "a list of stores that are there already: written at the next start",
     ("adapters/database/embedded.py", "restore"): "cut between any two steps in tests/database/test_restore.py",
     ("adapters/database/embedded.py", "finish_restore"): "cut between any two steps in tests/database/test_restore.py",
+    ("edge/files/decided.py", "decide_file"): "decisions somebody asked for: whole or absent, and asked for again",
     ("edge/files/written.py", "_whole"): "an export somebody asked for: whole or absent, and asked for again",
     ("edge/files/written.py", "_parquet"): "an export somebody asked for: whole or absent, and asked for again",
     ("edge/files/rejects.py", "__enter__"): "the part of a file that `__exit__` puts in its place, with failpoints",
@@ -310,7 +313,7 @@ NO_FAILPOINT = {
 def test_every_file_write_in_the_source_passes_a_failpoint() -> None:
     without = set()
     for path, function, call in calls():
-        if writes_a_file(call) and "failpoint(" not in ast.unparse(function):
+        if not path.startswith("engine/rules/") and writes_a_file(call) and "failpoint(" not in ast.unparse(function):
             without.add((path, function.name))
     assert without <= set(NO_FAILPOINT), "a new file write: pass a failpoint before and after it, or say why not"
 

@@ -6,6 +6,7 @@ without looking at a single product.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -13,6 +14,7 @@ from decimal import Decimal
 from typing import cast
 
 from restock.core.clock import Clock, timestamp
+from restock.core.collector import collected_seldom
 from restock.core.errors import InvalidInput, RestockError
 from restock.core.frame import BATCH
 from restock.decisions.port import DecideRequest, Decision, RulebookRequest
@@ -27,6 +29,9 @@ from restock.replenishment.port import Plan, PlanRequest, Proposal, Skip
 
 DECISION = "decision"
 """The node of the flow that asks the rules: planning asks the same rulebook with the same facts."""
+
+Wanted = tuple[Need, Decision, str]
+"""What is to be proposed: the facts, the decision, the reason."""
 
 Progress = Callable[[int], None]
 """Is told how many products are done."""
@@ -48,6 +53,10 @@ class Planner:
 
     async def plan(self, request: PlanRequest) -> Plan:
         """Propose for the whole catalogue of a warehouse."""
+        with collected_seldom():
+            return await self._plan(request)
+
+    async def _plan(self, request: PlanRequest) -> Plan:
         basis = await self._basis(request)
         known = await proposals.latest(self._database)
         if known is not None and known[1] == basis:
@@ -58,23 +67,22 @@ class Planner:
             return await proposals.start(tx, request.warehouse_id, at, basis)
 
         plan_no = await self._database.write("plan.start", begin)
-        digest = hashlib.sha256()
-        outcomes: Counter[str] = Counter()
-        amounts: dict[str, Decimal] = {}
-        products = 0
-        async for page in self._catalogue():
-            made, skipped = await self._part(page, request.warehouse_id, plan_no)
-            await self._store(plan_no, made, skipped)
-            outcomes.update({Outcome.PROPOSED.value: len(made)})
-            outcomes.update(skip.outcome for skip in skipped)
-            for one in made:
-                amounts[one.currency] = amounts.get(one.currency, Decimal(0)) + one.total_amount
-            digest.update(_fingerprint(made, skipped))
-            products += len(page)
-            self.progress(products)
-        plan = Plan(
-            plan_no, at, request.warehouse_id, products, dict(sorted(outcomes.items())), amounts, digest.hexdigest()
-        )
+        sums = _Sums()
+        storing: asyncio.Task[tuple[list[Proposal], list[Skip]]] | None = None
+        try:
+            async for page in self._catalogue():  # one batch is decided while the one before it is stored
+                wanted, skipped = await self._decided(page, request.warehouse_id)
+                if storing is not None:
+                    sums.add(*await storing)
+                    self.progress(sums.products)
+                storing = asyncio.create_task(self._stored(plan_no, wanted, skipped))
+            if storing is not None:
+                sums.add(*await storing)
+        finally:
+            if storing is not None:
+                await asyncio.wait([storing])
+        self.progress(sums.products)
+        plan = sums.plan(plan_no, at, request.warehouse_id)
 
         async def end(tx: Transaction) -> None:
             await proposals.finish(tx, plan)
@@ -98,7 +106,8 @@ class Planner:
             yield page
             after = page[-1]
 
-    async def _part(self, products: list[str], warehouse: str, plan_no: int) -> tuple[list[Proposal], list[Skip]]:
+    async def _decided(self, products: list[str], warehouse: str) -> tuple[list[Wanted], list[Skip]]:
+        """Decide on a batch: what to propose, and what to skip."""
         asked = [{"product_id": product, "warehouse_id": warehouse} for product in products]
         needs = await self._operations.needs(asked)
         found = [one for one in needs if isinstance(one, Need)]
@@ -108,7 +117,7 @@ class Planner:
         )
         answers = iter(decided.results)
         skipped: list[Skip] = []
-        wanted: list[tuple[Need, Decision, str]] = []
+        wanted: list[Wanted] = []
         for product, one in zip(products, needs, strict=True):
             answer = next(answers) if isinstance(one, Need) and not one.blocked else None
             result = _judged(product, one, answer)
@@ -116,6 +125,12 @@ class Planner:
                 skipped.append(result)
             else:
                 wanted.append((cast("Need", one), cast("Decision", answer), result))
+        return wanted, skipped
+
+    async def _stored(
+        self, plan_no: int, wanted: list[Wanted], skipped: list[Skip]
+    ) -> tuple[list[Proposal], list[Skip]]:
+        """Keep the decisions of a batch, then store its proposals and skips."""
         kept = await self._neighbours.decisions.keep(
             [decision for _, decision, _ in wanted], [one.product_id for one, _, _ in wanted]
         )
@@ -123,16 +138,39 @@ class Planner:
             _proposal(one, decision.outputs, reason, plan_no, key)
             for (one, decision, reason), key in zip(wanted, kept, strict=True)
         ]
+
+        async def unit(tx: Transaction) -> None:
+            await proposals.add(tx, plan_no, made, skipped)
+
+        await self._database.write("plan.part", unit)
         return made, skipped
 
     def _facts(self, one: Need) -> dict[str, object]:
         return {name: getattr(one, field) for name, field in self._inputs}
 
-    async def _store(self, plan_no: int, made: list[Proposal], skipped: list[Skip]) -> None:
-        async def unit(tx: Transaction) -> None:
-            await proposals.add(tx, plan_no, made, skipped)
 
-        await self._database.write("plan.part", unit)
+class _Sums:
+    """What the batches of a plan come to, in their order."""
+
+    def __init__(self) -> None:
+        self.products = 0
+        self._outcomes: Counter[str] = Counter()
+        self._amounts: dict[str, Decimal] = {}
+        self._digest = hashlib.sha256()
+
+    def add(self, made: list[Proposal], skipped: list[Skip]) -> None:
+        """Add a batch."""
+        self.products += len(made) + len(skipped)
+        self._outcomes.update({Outcome.PROPOSED.value: len(made)})
+        self._outcomes.update(skip.outcome for skip in skipped)
+        for one in made:
+            self._amounts[one.currency] = self._amounts.get(one.currency, Decimal(0)) + one.total_amount
+        self._digest.update(_fingerprint(made, skipped))
+
+    def plan(self, plan_no: int, at: str, warehouse: str) -> Plan:
+        """Give the plan."""
+        outcomes = dict(sorted(self._outcomes.items()))
+        return Plan(plan_no, at, warehouse, self.products, outcomes, self._amounts, self._digest.hexdigest())
 
 
 def rulebook_of(flow: Flow) -> str:

@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from restock.core.clock import Clock, timestamp
+from restock.core.collector import collected_seldom
 from restock.core.errors import InvalidInput, Unavailable
 from restock.edge.rest.application import Access, Application
 from restock.edge.rest.protocol import Connection, Door
@@ -40,9 +41,6 @@ GRACE_SECONDS = 30
 
 SWEEP_SECONDS = 5.0
 """How often idle connections are looked for."""
-
-COLLECT_AFTER = (50_000, 20, 50)
-"""Objects between collections: some twenty cohorts; then as seldom for the older generations."""
 
 TAKE_OVER_SECONDS = 1.0
 """How often a server looks whether the background work is free: the process that did it may have ended."""
@@ -101,25 +99,14 @@ async def serve(
             loop = asyncio.get_running_loop()
             listening = await loop.create_server(lambda: Connection(door), sock=listener, backlog=BACKLOG)
             sweeping = asyncio.create_task(_swept(door), name="sweep")
-            with _signals(stop, at_once):
-                collect_seldom()
+            gc.collect()
+            with _signals(stop, at_once), collected_seldom():
                 announce(_address(listener))
                 await stop.wait()
                 await _leave(door, listening, at_once)
             sweeping.cancel()
             await app.replenishment.drain()
         return 1 if at_once.is_set() else 0
-
-
-def collect_seldom() -> None:
-    """Let the garbage collector look only at what is new, and seldom: what is answered is freed by reference counts.
-
-    Cycles come with exceptions only. At Python's own threshold the collector walks through the objects of every cohort
-    that is under way, and costs 4 % of a processor for nothing.
-    """
-    gc.collect()
-    gc.freeze()  # what is loaded stays
-    gc.set_threshold(*COLLECT_AFTER)
 
 
 def bound(host: str, port: int) -> socket.socket:
