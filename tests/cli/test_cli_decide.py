@@ -83,7 +83,7 @@ def test_a_bad_line_gives_an_error_in_its_place(restock: Restock) -> None:
     assert result.exit_code == 1
     assert [one["line"] for one in made if "error" in one] == [2, 3, 4, 5, 6, 7, 8]
     assert (made[0]["outputs"]["order_qty"], made[-1]["outputs"]["order_qty"]) == (100, 100)
-    assert "7 of 9 lines were refused" in result.stderr
+    assert "7 of 9 lines refused" in result.stderr
 
 
 def test_bytes_that_are_not_text_are_an_error_of_their_line(restock: Restock) -> None:

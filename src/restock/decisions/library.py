@@ -93,12 +93,14 @@ class Library:
 
 
 def read(path: Path) -> str:
-    """Read the text of a rulebook file. Raises InvalidInput when it is not UTF-8 text."""
+    """Read the text of a rulebook file. Raises NotFound, and InvalidInput when it is not UTF-8 text."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput(
             f"Byte {error.start} of {path.name} is not UTF-8.", field=str(path), remedy="Save the file as UTF-8."
         ) from None
+    except FileNotFoundError:
+        raise NotFound(f"There is no file {path}.", field="rulebook", remedy="Check the path.") from None
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.", field="rulebook") from None

@@ -18,17 +18,21 @@ import msgspec
 
 from restock.core.errors import InvalidInput, RestockError
 from restock.edge.cli.decide_file import decide_catalogue, is_catalogue
-from restock.edge.cli.output import Progress, note
+from restock.edge.cli.output import Progress, counted, note
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.shell import Shell
 from restock.edge.wire import number_text
 from restock.engine.rules import ENGINES, Decision, Rulebook
+from restock.engine.rules.errors import nearest
 
 MAX_LINE = 1 << 20
 """Bytes of one line: a thousand facts fit; a longer line is passed over without being kept in memory."""
 
 CHUNK = 1 << 16
 """Bytes taken at once: small enough that a waiting program is answered at once, large enough to be quick."""
+
+MAX_TOLD = 100
+"""Unknown facts that are looked at: enough for a slip, a bound for lines with names of their own."""
 
 BOM = b"\xef\xbb\xbf"
 
@@ -65,6 +69,9 @@ class Decider:
         self._names: dict[tuple[str, ...], bytes] = {}
         about = {"rulebook": name, "version": rulebook.version, "engine": self._engine}
         self._end = b"," + msgspec.json.encode(about)[1:] + b"\n"
+        self._known = frozenset(one.name for one in rulebook.inputs)
+        self._missed = [one.name for one in rulebook.inputs if one.optional]
+        self._told: set[str] = set()
         self.lines = 0
         self.errors = 0
 
@@ -90,7 +97,18 @@ class Decider:
             return InvalidInput(f"The line is {what}.", remedy="Give one JSON object a line, in UTF-8.")
         if type(facts) is not dict:
             return InvalidInput("The line is not a JSON object.", remedy='Write {"name": value, …}.')
+        if not facts.keys() <= self._known:
+            self._warn(facts)
         return facts
+
+    def _warn(self, facts: dict[str, Any]) -> None:  # Any: what JSON holds
+        """Say once of each unknown fact that it was probably meant for an input that now gets its default."""
+        for name in facts.keys() - self._known - self._told:
+            if len(self._told) < MAX_TOLD:
+                self._told.add(name)
+                meant = nearest(name, (one for one in self._missed if one not in facts))
+                if meant:
+                    note(f"{name[:64]!r} is not read by {self._rulebook.name}; did you mean '{meant}'?")
 
     def _decided(self, made: Decision) -> bytes:
         names = self._names.get(made.fired)
@@ -156,8 +174,11 @@ fired and error, a row for each row; an empty cell is an absent fact."""
 @click.option("--out", help="The .parquet file for the decisions of a .parquet or .csv file.")
 @click.option("--engine", type=click.Choice(ENGINES), help="By default the quickest that runs the rules.")
 @click.option("--module", default="", help="Only the rules of this module, for example LINE or ORDER.")
+@click.option("--json", "_json", is_flag=True, help="JSON lines are what it always writes.")
 @click.pass_context
-def decide(ctx: click.Context, name: str, facts: str, out: str | None, engine: str | None, module: str) -> None:
+def decide(
+    ctx: click.Context, name: str, facts: str, out: str | None, engine: str | None, module: str, _json: bool
+) -> None:
     """Decide JSON lines or a whole file with a rulebook; nothing is stored and no order is made."""
     book = rulebook_of(ctx.obj, name)
     if is_catalogue(facts, out) and out is not None:
@@ -179,7 +200,7 @@ def _decide_lines(ctx: click.Context, decider: Decider, facts: str) -> None:
     if not decider.lines:
         note(f"There are no facts in {'standard input' if facts == '-' else facts}.")
     if decider.errors:
-        note(f"{decider.errors} of {decider.lines} lines were refused.")
+        note(f"{decider.errors} of {counted(decider.lines, 'line')} refused.")
         ctx.exit(PARTLY)
 
 
