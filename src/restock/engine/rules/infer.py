@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from restock.engine.rules.ir import Kind
-from restock.engine.rules.syntax import Assignment, Binary, Call, Expression, Items, Literal, Name, Rule, Unary
+from restock.engine.rules.syntax import Assignment, Binary, Call, Element, Expression, Items, Literal, Name, Rule, Unary
 
 NUMERIC_FUNCTIONS = frozenset({"abs", "min", "max", "sum", "round", "floor", "ceil"})
 """Functions of numbers that give a number."""
@@ -89,6 +89,8 @@ class _Inference:
             case Items():
                 found = [self.visit(item, expected) for item in node.items]
                 return next((kind for kind in found if kind is not None), None)
+            case Element():
+                return None
 
     def _binary(self, node: Binary, expected: Kind | None) -> Kind | None:
         if node.operator == "+":

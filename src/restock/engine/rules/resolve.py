@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from restock.engine.rules.beyond import never, scalar_refusals
 from restock.engine.rules.declarations import Declared, read_declarations
 from restock.engine.rules.errors import Problems, RuleError, SourceText
 from restock.engine.rules.infer import infer_kinds
@@ -30,7 +31,9 @@ class Resolved:
 
 def resolve(source: SourceText, syntax: RulebookSyntax) -> Resolved:
     """Give the program its names, kinds, decimals and ranges. Raises Problems with every error found."""
-    errors: list[RuleError] = []
+    errors = [*never(source, syntax), *scalar_refusals(source, syntax)]
+    if errors:
+        raise Problems(errors[:MAX_ERRORS])
     declared = read_declarations(source, syntax, errors)
     _check_rules(source, syntax, errors)
     known = {name: one.kind for name, one in declared.fields.items()}
@@ -89,21 +92,6 @@ def _check_rules(source: SourceText, syntax: RulebookSyntax, errors: list[RuleEr
             message = f"There is already a rule '{rule.name}' at line {seen[rule.name]}."
             errors.append(source.error(rule.place, message))
         seen.setdefault(rule.name, rule.place.line)
-        for attribute in rule.attributes:
-            if attribute.value is not False:
-                message = f"'{attribute.name}' is not supported: {_WHY_NOT[attribute.name]}"
-                errors.append(source.error(attribute.place, message))
-
-
-_WHY_NOT = {
-    "lock-on-active": "rules have no agenda groups; order them by salience.",
-    "agenda-group": "order rules by salience, and divide them with ';; MODULE: NAME'.",
-    "activation-group": "make the conditions exclude one another.",
-    "date-effective": "a date selects the version of a rulebook, not a rule.",
-    "date-expires": "a date selects the version of a rulebook, not a rule.",
-    "auto-focus": "rules have no agenda groups; order them by salience.",
-    "ruleflow-group": "order rules by salience, and divide them with ';; MODULE: NAME'.",
-}
 
 
 def _derive(

@@ -70,7 +70,18 @@ class Items:
     place: Place = field(default=NOWHERE, compare=False, repr=False)
 
 
-Expression = Literal | Name | Unary | Binary | Call | Items
+class Element:
+    """What stands in a condition and looks over facts or lists; its kinds are in `syntax_patterns`."""
+
+    __slots__ = ()
+    place: Place
+
+    def parts(self) -> tuple[Expression, ...]:
+        """Give the expressions it holds."""
+        return ()
+
+
+Expression = Literal | Name | Unary | Binary | Call | Items | Element
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +146,35 @@ class Log:
     place: Place = field(default=NOWHERE, compare=False, repr=False)
 
 
-Action = Assignment | Log
+@dataclass(frozen=True, slots=True)
+class Append:
+    """`list += expression;`."""
+
+    target: str
+    value: Expression
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MethodCall:
+    """`$object.method(...)`: setX sets a field, everything else is refused by name."""
+
+    target: str
+    method: str
+    arguments: tuple[Expression, ...]
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionCall:
+    """`retract($o)`, `ActivateAgendaGroup("a")`, or an action that no engine runs."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
+
+
+Action = Assignment | Log | Append | MethodCall | ActionCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +202,45 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Import:
+    """What a module takes from another: patterns of rule names and of templates (empty: none given)."""
+
+    module: str
+    rules: str
+    templates: str = ""
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """`defmodule`: what it lets others see (all, none or a pattern), and what it takes from them."""
+
+    name: str
+    exports: str
+    imports: tuple[Import, ...] = ()
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """`query`: a goal to be shown from the facts; `settings` are the written ones by name, in the order of the text."""
+
+    name: str
+    goal: Expression
+    settings: tuple[tuple[str, str | int | bool], ...] = ()
+    condition: Expression | None = None
+    answers: tuple[tuple[str, tuple[Action, ...]], ...] = ()
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class RulebookSyntax:
-    """A whole text: declarations and rules, each in the order of the text."""
+    """A whole text: declarations, rules, modules and queries, each in the order of the text."""
 
     declarations: tuple[Declaration, ...]
     rules: tuple[Rule, ...]
+    modules: tuple[Module, ...] = ()
+    queries: tuple[Query, ...] = ()
 
 
 def children(node: Expression) -> tuple[Expression, ...]:
@@ -181,5 +254,7 @@ def children(node: Expression) -> tuple[Expression, ...]:
             return node.arguments
         case Items():
             return node.items
+        case Element():
+            return node.parts()
         case _:
             return ()

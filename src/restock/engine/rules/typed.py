@@ -28,7 +28,8 @@ from restock.engine.rules.ir import (
     kind_of,
 )
 from restock.engine.rules.parser_expressions import COMPARISONS
-from restock.engine.rules.syntax import Binary, Call, Expression, Items, Literal, Name, Unary
+from restock.engine.rules.syntax import Binary, Call, Element, Expression, Items, Literal, Name, Unary
+from restock.engine.rules.wildcards import wildcard
 
 Join = Callable[[Expr, Expr], Expr]
 
@@ -108,6 +109,8 @@ class ExpressionTyper:
                 return self._call(node)
             case Items():
                 raise self._error(node.place, "A list may stand only behind 'in'.")
+            case Element():
+                raise self._error(node.place, "Facts and lists cannot stand inside a value or a comparison.")
 
     def _name(self, node: Name) -> Expr:
         kind = self._kinds.get(node.name)
@@ -122,6 +125,8 @@ class ExpressionTyper:
             return Logic(operator, left, self.typed(node.right, "bool", f"'{operator}' joins conditions"), place)
         if operator == "in":
             return self._membership(node)
+        if operator == "matches":
+            return self._expression(wildcard(self._source, node))
         if operator in COMPARISONS:
             return self._compare(operator, self._expression(node.left), self._expression(node.right), place)
         if operator == "/":
