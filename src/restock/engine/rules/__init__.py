@@ -3,13 +3,15 @@
     text -> lexer -> parser -> declarations, names, infer -> typed -> ranges -> Program (ir)
     Program -> stratify -> row -> fast     one generated pass over scaled integers
     Program -> reference -> explain        forward chaining over Decimal, the oracle
+    text -> ... -> fact_scopes, fact_names -> fact_rules, fact_typer -> FactProgram (ir_patterns) -> agenda
 
-Callers need `Rulebook`; everything else is what it answers with.
+Callers need `Rulebook` for rules over one set of fields, and `FactRulebook` for rules over many facts.
 """
 
 from restock.engine.rules.errors import RuleError
 from restock.engine.rules.evaluator import ENGINES, Decision
 from restock.engine.rules.explain import Explanation, FiredRule, NotFiredRule, Threshold
+from restock.engine.rules.fact_rulebook import FactDecision, FactRulebook
 from restock.engine.rules.ir import Field, Program, Value
 from restock.engine.rules.row import RowProgram
 from restock.engine.rules.rulebook import Rulebook, RuleSummary, check
@@ -18,6 +20,8 @@ __all__ = [
     "ENGINES",
     "Decision",
     "Explanation",
+    "FactDecision",
+    "FactRulebook",
     "Field",
     "FiredRule",
     "NotFiredRule",

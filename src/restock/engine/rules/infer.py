@@ -25,10 +25,16 @@ _LOGIC = frozenset({"&&", "||"})
 _ARITHMETIC = frozenset({"-", "*", "/", "%", "<", "<=", ">", ">="})
 
 
-def infer_kinds(known: dict[str, Kind], rules: Iterable[Rule], conditions: Iterable[Expression]) -> dict[str, Kind]:
+def infer_kinds(
+    known: dict[str, Kind],
+    rules: Iterable[Rule],
+    conditions: Iterable[Expression],
+    undecided: set[str] | None = None,
+) -> dict[str, Kind]:
     """Give the kinds of `known` fields and of every other field that the rules and conditions name.
 
-    Runs until nothing new is learnt, which is after at most as many rounds as there are fields.
+    Runs until nothing new is learnt, which is after at most as many rounds as there are fields. What nothing decides is a
+    number; its names are added to `undecided`.
     """
     kinds = dict(known)
     inference = _Inference(kinds)
@@ -43,6 +49,8 @@ def infer_kinds(known: dict[str, Kind], rules: Iterable[Rule], conditions: Itera
                     inference.same(Name(action.target), action.value)
         for condition in all_conditions:
             inference.visit(condition, "bool")
+    if undecided is not None:
+        undecided |= set(inference.seen) - set(kinds)
     for name in inference.seen:
         kinds.setdefault(name, "number")
     return kinds

@@ -209,6 +209,13 @@ _FUNCTIONS: Final[dict[str, Callable[..., Value]]] = {
     "startsWith": lambda text, part: text.startswith(part),
     "endsWith": lambda text, part: text.endswith(part),
     "join": join_texts,
+    # of facts only: an absent value is None, a list is a tuple
+    "has": lambda value: value is not None,
+    "count": lambda values: Decimal(len(values)),
+    "empty": lambda values: not values,
+    "member": lambda values, value: value in values,
+    "first": lambda values: values[0],
+    "last": lambda values: values[-1],
 }
 
 

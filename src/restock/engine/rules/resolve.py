@@ -14,6 +14,7 @@ from restock.engine.rules.errors import Problems, RuleError, SourceText
 from restock.engine.rules.infer import infer_kinds
 from restock.engine.rules.ir import Claim, Field, Program, RuleIR, Write, conjuncts, fields_read
 from restock.engine.rules.limits import MAX_ERRORS
+from restock.engine.rules.module_rules import check_modules
 from restock.engine.rules.names import inferred_fields
 from restock.engine.rules.printer import print_expression
 from restock.engine.rules.ranges import Ranges, measure
@@ -35,13 +36,14 @@ def resolve(source: SourceText, syntax: RulebookSyntax) -> Resolved:
     if errors:
         raise Problems(errors[:MAX_ERRORS])
     declared = read_declarations(source, syntax, errors)
-    _check_rules(source, syntax, errors)
+    check_names(source, syntax, errors)
+    check_modules(source, syntax, errors)
     known = {name: one.kind for name, one in declared.fields.items()}
     kinds = infer_kinds(known, syntax.rules, [])
     fields = inferred_fields(source, syntax, declared, kinds, errors)
     kinds = {name: one.kind for name, one in fields.items()}
     typer = ExpressionTyper(source, kinds, {name: one.values for name, one in fields.items()})
-    fields = _derive(source, declared, fields, typer, errors)
+    fields = derive_defaults(source, declared, fields, typer, errors)
     rules = _typed_rules(syntax, fields, typer, errors)
     assumed = _claims(declared, "assume", typer, errors)
     invariants = _claims(declared, "invariant", typer, errors)
@@ -85,7 +87,8 @@ def _refuse_overflow(source: SourceText, program: Program, ranges: Ranges) -> No
         raise source.error(ranges.widest.place, message[0].upper() + message[1:])
 
 
-def _check_rules(source: SourceText, syntax: RulebookSyntax, errors: list[RuleError]) -> None:
+def check_names(source: SourceText, syntax: RulebookSyntax, errors: list[RuleError]) -> None:
+    """Refuse two rules of one name."""
     seen: dict[str, int] = {}
     for rule in syntax.rules:
         if rule.name in seen:
@@ -94,7 +97,7 @@ def _check_rules(source: SourceText, syntax: RulebookSyntax, errors: list[RuleEr
         seen.setdefault(rule.name, rule.place.line)
 
 
-def _derive(
+def derive_defaults(
     source: SourceText,
     declared: Declared,
     fields: dict[str, Field],

@@ -6,7 +6,8 @@ was laid out, so that parsing a printed tree gives an equal tree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from restock.engine.rules.errors import Place
@@ -241,6 +242,23 @@ class RulebookSyntax:
     rules: tuple[Rule, ...]
     modules: tuple[Module, ...] = ()
     queries: tuple[Query, ...] = ()
+
+
+def rebuilt(node: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """Give the expression with changed parts. Of `round` only the number: decimals and mode are words, not fields."""
+    match node:
+        case Unary():
+            return replace(node, operand=change(node.operand))
+        case Binary():
+            return replace(node, left=change(node.left), right=change(node.right))
+        case Call(function="round"):
+            return replace(node, arguments=(*map(change, node.arguments[:1]), *node.arguments[1:]))
+        case Call():
+            return replace(node, arguments=tuple(map(change, node.arguments)))
+        case Items():
+            return replace(node, items=tuple(map(change, node.items)))
+        case _:
+            return node
 
 
 def children(node: Expression) -> tuple[Expression, ...]:
