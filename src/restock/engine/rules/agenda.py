@@ -72,8 +72,13 @@ def aggregate(function: str, values: Sequence[Decimal]) -> Decimal | None:
     if not values:
         return None
     if function == "avg":
-        return round_fraction(Fraction(total) / len(values), UNDECLARED_DECIMALS, "half_up")
+        return average(total, len(values))
     return min(values) if function == "min" else max(values)
+
+
+def average(total: Decimal, count: int) -> Decimal:
+    """Give an average, rounded half up to the decimals of an undeclared number."""
+    return round_fraction(Fraction(total) / count, UNDECLARED_DECIMALS, "half_up")
 
 
 def _total(values: Sequence[Decimal]) -> Decimal:

@@ -32,9 +32,9 @@ def checked(
         value = evaluate(action.value, cast(Mapping[str, Value], values))
     except Undefined as undefined:
         raise source.error(undefined.place, f"Rule {rule.name} cannot set {name}: {undefined}") from None
-    problem = _problem(declared_field(program, kind, action.path), value)
-    if problem:
-        raise source.error(action.place, f"Rule {rule.name} cannot set {name}: {problem}.")
+    wrong = problem(declared_field(program, kind, action.path), value)
+    if wrong:
+        raise source.error(action.place, f"Rule {rule.name} cannot set {name}: {wrong}.")
     if isinstance(action, SetField):
         return value
     return _appended(source, rule, action, name, values.get(f"{action.variable}.{action.path}"), value)
@@ -61,7 +61,8 @@ def declared_field(program: FactProgram, kind: str, path: str) -> Field:
     return next(one.field for one in program.type(kind).fields if one.name == path)
 
 
-def _problem(field: Field, value: Value) -> str:
+def problem(field: Field, value: Value) -> str:
+    """Say why a field cannot hold a value; empty when it can."""
     if isinstance(value, str) and field.values and value not in field.values:
         return f'"{value}" is outside {", ".join(repr(one) for one in field.values)}'
     if not isinstance(value, Decimal) or not field.declared or field.low is None or field.high is None:
