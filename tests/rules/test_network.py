@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from random import Random
 
 import pytest
+from rules_world import PUBLISHED, PURCHASING, one
 
-from restock.core.errors import InvalidInput
+from restock.core.errors import InvalidInput, NotFound, RestockError
+from restock.engine.rules import Rulebook, RuleError
 from restock.engine.rules.fact_rulebook import FactRulebook
-from restock.engine.rules.network import Network
+from restock.engine.rules.network import Keyed, Network
 
 RULEBOOKS = {
     "join": """
@@ -128,3 +131,105 @@ def test_after_any_sequence_of_events_the_state_is_that_from_scratch(name: str, 
         assert not network.waiting
         assert_from_scratch(network)
     assert (network.reason == "") is (name in INCREMENTAL), network.reason
+
+
+@pytest.mark.parametrize("rulebook", [PUBLISHED, PURCHASING], ids=lambda rulebook: rulebook.name)
+def test_a_key_is_always_decided_as_its_present_facts(rulebook: Rulebook) -> None:
+    random = Random(3)
+    keyed = Keyed(rulebook)
+    facts: dict[object, dict[str, object]] = {}
+    for key in range(20):
+        facts[key] = {"avg_daily_demand": key, "lead_time_days": 5, "available_qty": 3, "is_active": True}
+        facts[key] |= {"unit_price": Decimal("1.25")} if key % 5 else {}
+        keyed.put(key, facts[key])
+    for _ in range(300):
+        field = random.choice(("available_qty", "moq", "avg_daily_demand", "unit_price", "is_active", "required_qty"))
+        events: list[tuple[object, object]] = []
+        for _ in range(4):
+            value: object = random.choice((0, 1, 40, Decimal("0.5"), "7", -3, 10**13, None))
+            events.append((random.randrange(20), value if field != "is_active" else random.random() < 0.5))
+        before = {key: str(keyed.result(key)) for key in range(20)}
+        changes = keyed.apply(field, events)
+        for key, value in events:
+            facts[key][field] = value
+        assert {change.key for change in changes} >= {key for key in range(20) if str(keyed.result(key)) != before[key]}
+        for key, given in facts.items():
+            try:
+                expected: object = rulebook.decide(given)
+            except RestockError as error:
+                expected = str(error)
+            try:
+                found: object = keyed.decision(key)
+            except RestockError as error:
+                found = str(error)
+            assert found == expected
+
+
+def test_a_rule_without_a_value_is_the_decision_of_its_key_until_the_facts_are_right() -> None:
+    keyed = Keyed(one("rule Share no-loop { when a > 0 then c = round(a / b, 2); }"))
+    keyed.put("x", {"a": 1, "b": 2})
+    assert isinstance(keyed.apply("b", [("x", 0)])[0].after, RuleError)
+    assert [change.key for change in keyed.apply("b", [("x", 4), ("x", 4), ("x", 5)])] == ["x", "x"]
+    assert keyed.decision("x").outputs["c"] == Decimal("0.2")
+    keyed.drop("x")
+    with pytest.raises(NotFound, match="There is no key 'x'"):
+        keyed.result("x")
+
+
+def test_a_rule_without_a_value_is_named_and_the_network_goes_on_when_the_facts_are_right() -> None:
+    network = Network(book("rule R { when $s: Stock(on_hand > 0) then $s.part = round(10 / $s.size, 2); }"))
+    good = network.insert("Stock", {"on_hand": 1, "size": 4})
+    network.fire_all()
+    assert network.fact(good)["part"] == Decimal("2.5")
+    bad = network.insert("Stock", {"on_hand": 1, "size": 0})
+    with pytest.raises(RuleError, match=r"Rule R cannot set Stock\.part: division by zero"):
+        network.fire_all()
+    network.update(bad, {"size": 5})
+    network.fire_all()
+    assert_from_scratch(network)
+    assert network.fact(bad)["part"] == 2
+    with pytest.raises(InvalidInput, match="runs from scratch: a rule had no value"):
+        network.matches()
+
+
+def test_wrong_facts_and_handles_are_refused_by_name() -> None:
+    network = Network(book(RULEBOOKS["join"]))
+    with pytest.raises(InvalidInput, match="Did you mean Product"):
+        network.insert("Produkt", {})
+    with pytest.raises(InvalidInput, match=r"Stock\.on_hand: This field of a fact is missing"):
+        network.insert("Stock", {"product": 1})
+    handle = network.insert("Stock", {"product": 1, "on_hand": 2})
+    with pytest.raises(InvalidInput, match="is not a number"):
+        network.update(handle, {"on_hand": "many"})
+    assert network.fact(handle)["on_hand"] == 2
+    network.retract(handle)
+    with pytest.raises(NotFound, match="There is no fact"):
+        network.retract(handle)
+
+
+def test_firing_may_be_bounded_and_goes_on_where_it_stopped() -> None:
+    network = Network(book("rule R { when $s: Stock(on_hand > 0) then $s.seen = true; }"))
+    for at in range(5):
+        network.insert("Stock", {"on_hand": at})
+    fired = []
+    while network.waiting:
+        fired += network.fire_all(2)
+    assert fired == ["R"] * 4
+    assert_from_scratch(network)
+    assert len(network.matches()) == 4
+
+
+def test_a_thousand_guarded_rules_on_one_type_look_at_the_rules_of_a_value_only() -> None:
+    text = "".join(
+        f'rule R{at} {{ when $p: Product(category == "c{at}", amount > {at}) then $p.class = {at}; }}\n'
+        for at in range(300)
+    )
+    network = Network(book(text))
+    handle = network.insert("Product", {"category": "c250", "amount": 251})
+    assert network.fire_all() == ("R250",)
+    network.update(handle, {"category": "c7"})
+    assert network.fire_all() == ("R7",)
+    assert network.fact(handle)["class"] == 7
+    network.update(handle, {"category": "none"})
+    assert network.fire_all() == ()
+    assert network.fact(handle)["class"] == 0

@@ -25,10 +25,11 @@ Values = dict[str, FactValue]
 
 def read_fact(kind: FactType, given: Mapping[str, object]) -> Values:
     """Check one fact. Fields that no rule knows are left out. Raises InvalidInput that names type and field."""
-    return {one.name: _field(kind, one, given) for one in kind.fields}
+    return {one.name: read_field(kind, one, given) for one in kind.fields}
 
 
-def _field(kind: FactType, one: FactField, given: Mapping[str, object]) -> FactValue:
+def read_field(kind: FactType, one: FactField, given: Mapping[str, object]) -> FactValue:
+    """Check one field of a fact. Raises InvalidInput."""
     value = given.get(one.name)
     full = f"{kind.name}.{one.name}"
     if value is None:
@@ -53,6 +54,9 @@ def _one(one: FactField, full: str, value: object) -> Value:
         if isinstance(value, int | Decimal):
             return Decimal(value)
         raise InvalidInput("A value is a number, a text, true or false.", field=full, remedy="Correct the value.")
+    low, high = one.field.low, one.field.high
+    if type(value) is int and low is not None and high is not None and low <= value <= high:
+        return Decimal(value)
     try:
         return read_value(one.field, value)
     except InvalidInput as error:

@@ -1,5 +1,9 @@
-"""The network engine: facts by handle that change, and rules that follow. Callers need `Network`."""
+"""The network engine: facts by handle that change, and rules that follow. Callers need `Network`, or `Keyed`.
 
+`Keyed` decides one set of fields per key with the compiled row function; `Network` joins facts of several types.
+"""
+
+from restock.engine.rules.network.keyed import Change, Keyed
 from restock.engine.rules.network.network import Network
 
-__all__ = ["Network"]
+__all__ = ["Change", "Keyed", "Network"]

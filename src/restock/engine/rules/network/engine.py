@@ -11,9 +11,12 @@ from typing import Any
 
 from restock.engine.rules.fact_writes import problem
 from restock.engine.rules.ir_patterns import FactProgram, action_reads_of
-from restock.engine.rules.network.build import Builder, Kind
+from restock.engine.rules.network.build import Builder
 from restock.engine.rules.network.nodes import Alpha, Fact, Node, Token
 from restock.engine.rules.network.terminal import Terminal
+
+Plan = dict[Alpha, list[Node]]
+"""Memories of one type, and the nodes that must hear of a change."""
 
 
 class NoValue(Exception):
@@ -55,7 +58,7 @@ class Engine:
         self._queue: list[int] = []
         for terminal in self._terminals:
             terminal.ready = self._ready
-        self._plans: dict[tuple[str, str], frozenset[Node]] = {}
+        self._plans: dict[tuple[str, str], Plan] = {}
         self._affected = builder.affected
         self._rereaders: dict[tuple[str, str], list[Terminal]] = {}
         for terminal, rule in zip(self._terminals, program.rules, strict=True):
@@ -71,7 +74,7 @@ class Engine:
         entered = [alpha for alpha in kind.candidates(fact) if alpha.test is None or alpha.test(fact)]
         for alpha in entered:
             alpha.add(fact)
-        for node in _deepest(kind, entered, None):
+        for node in _together(kind.listeners, entered):
             node.right(fact, 1)
 
     def remove(self, fact: Fact) -> None:
@@ -80,7 +83,7 @@ class Engine:
         left = [alpha for alpha in kind.candidates(fact) if fact in alpha.facts]
         for alpha in left:
             alpha.remove(fact)
-        for node in _deepest(kind, left, None):
+        for node in _together(kind.listeners, left):
             node.right(fact, -1)
 
     def update(self, fact: Fact, path: str, value: Any) -> None:
@@ -98,26 +101,34 @@ class Engine:
             return
         plan = self._plans.get((fact.kind, path))
         if plan is None:
-            self._plans[fact.kind, path] = plan = self._affected(fact.kind, path)
+            self._plans[fact.kind, path] = plan = self._plan(fact.kind, path)
         if not plan:
             fact[path] = value
             return
         kind = self._kinds[fact.kind]
-        left = [alpha for alpha in kind.candidates(fact) if fact in alpha.facts and _concerns(kind, alpha, plan)]
+        left = [alpha for alpha in kind.candidates(fact) if alpha in plan and fact in alpha.facts]
         for alpha in left:
             alpha.remove(fact)
-        for node in _deepest(kind, left, plan):
+        for node in plan[left[0]] if len(left) == 1 else _together(plan, left):
             node.right(fact, -1)
         fact[path] = value
         entered = [
-            alpha
-            for alpha in kind.candidates(fact)
-            if _concerns(kind, alpha, plan) and (alpha.test is None or alpha.test(fact))
+            alpha for alpha in kind.candidates(fact) if alpha in plan and (alpha.test is None or alpha.test(fact))
         ]
         for alpha in entered:
             alpha.add(fact)
-        for node in _deepest(kind, entered, plan):
+        for node in plan[entered[0]] if len(entered) == 1 else _together(plan, entered):
             node.right(fact, 1)
+
+    def _plan(self, kind: str, path: str) -> Plan:
+        """Give the memories that a changed field concerns, and who listens to each, the deepest first."""
+        affected = self._affected(kind, path)
+        found: Plan = {}
+        for alpha, listeners in self._kinds[kind].listeners.items():
+            nodes = [node for node in listeners if node in affected]
+            if nodes:
+                found[alpha] = sorted(nodes, key=_depth, reverse=True)
+        return found
 
     def _read_again(self, fact: Fact, path: str, rank: int) -> None:
         for terminal in self._rereaders.get((fact.kind, path), ()):
@@ -187,16 +198,9 @@ class Engine:
         return {(terminal.name, token) for terminal in self._terminals for token in terminal.live}
 
 
-def _concerns(kind: Kind, alpha: Alpha, plan: frozenset[Node]) -> bool:
-    return any(node in plan for node in kind.listeners[alpha])
-
-
-def _deepest(kind: Kind, alphas: list[Alpha], plan: frozenset[Node] | None) -> list[Node]:
+def _together(plan: Plan, alphas: list[Alpha]) -> list[Node]:
     """Give who listens to these memories, the deepest first."""
-    nodes = [node for alpha in alphas for node in kind.listeners[alpha]]
-    if plan is not None:
-        nodes = [node for node in nodes if node in plan]
-    return sorted(nodes, key=_depth, reverse=True) if len(nodes) > 1 else nodes
+    return sorted((node for alpha in alphas for node in plan[alpha]), key=_depth, reverse=True)
 
 
 def _depth(node: Node) -> int:

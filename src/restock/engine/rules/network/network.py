@@ -13,7 +13,7 @@ from typing import Any
 
 from restock.core.errors import InvalidInput, NotFound
 from restock.engine.rules.agenda import Agenda
-from restock.engine.rules.fact_memory import Memory, read_fact, start_of, type_of
+from restock.engine.rules.fact_memory import Memory, read_fact, read_field, start_of, type_of
 from restock.engine.rules.fact_rulebook import FactRulebook
 from restock.engine.rules.ir import Value
 from restock.engine.rules.ir_patterns import FactProgram
@@ -43,6 +43,7 @@ class Network:
         self._at = book.moment(self._given, at)
         self._program = _in_time(book.program, self._at)
         self._types = {one.name: one for one in book.program.types}
+        self._fields = {one.name: {field.name: field for field in one.fields} for one in book.program.types}
         self._facts: dict[int, Fact] = {}
         self._next = 1
         self.reason = reason_against_increments(self._program)
@@ -69,12 +70,16 @@ class Network:
         try:
             return change(self._engine)
         except FAILURES as failure:
-            self._engine = None
-            self.reason = f"a rule had no value ({type(failure).__name__})"
-            for fact in (self._flat, *self._facts.values()):
-                fact.writes.clear()
-                fact.update(fact.base)
+            self._leave(failure)
             return None
+
+    def _leave(self, failure: Exception) -> None:
+        """Leave increments alone from now on: the agenda says which rule has no value."""
+        self._engine = None
+        self.reason = f"a rule had no value ({type(failure).__name__})"
+        for fact in (self._flat, *self._facts.values()):
+            fact.writes.clear()
+            fact.update(fact.base)
 
     def insert(self, kind: str, given: Mapping[str, object]) -> int:
         """Add a fact, and give its handle."""
@@ -89,15 +94,23 @@ class Network:
     def update(self, handle: int, changes: Mapping[str, object]) -> None:
         """Give a fact new values; fields that are not named stay."""
         fact = self._fact(handle)
-        given = {**fact.given, **changes}
-        values = read_fact(self._types[fact.kind], given)
-        fact.given = given
+        fields = self._fields[fact.kind]
+        kind = self._types[fact.kind]
+        values = {path: read_field(kind, fields[path], changes) for path in changes if path in fields}
+        fact.given = {**fact.given, **changes}
         for path, value in values.items():
-            if path in changes and self._engine is not None:
-                self._guarded(lambda engine, path=path, value=value: engine.update(fact, path, value))
-            if path in changes and self._engine is None:
-                fact.base[path] = fact[path] = value
-                self._changed = True
+            self._set(fact, path, value)
+
+    def _set(self, fact: Fact, path: str, value: Any) -> None:
+        """Give a fact a value from outside."""
+        self._changed = True
+        if self._engine is not None:
+            try:
+                self._engine.update(fact, path, value)
+            except FAILURES as failure:
+                self._leave(failure)
+        if self._engine is None:
+            fact.base[path] = fact[path] = value
 
     def retract(self, handle: int) -> None:
         """Take a fact away, and everything that rests on it at the next `fire_all`."""
@@ -110,11 +123,7 @@ class Network:
         """Give new flat inputs; those that are not named stay."""
         self._given |= changes
         for path, value in self._book.flat(self._given).items():
-            if self._engine is not None:
-                self._guarded(lambda engine, path=path, value=value: engine.update(self._flat, path, value))
-            self._flat.base[path] = value
-            if self._engine is None:
-                self._flat[path] = value
+            self._set(self._flat, path, value)
 
     def fire_all(self, most: int = MAX_FIRINGS) -> tuple[str, ...]:
         """Bring derived values up to date, and name what fired, in order.
@@ -123,10 +132,12 @@ class Network:
         `most` rules fire; call again while `waiting`.
         """
         if self._engine is not None:
-            fired = self._guarded(lambda engine: engine.fire(most))
-            if self._engine is not None:
+            try:
+                fired = self._engine.fire(most)
                 self._changed = self._engine.waiting
-                return tuple(name for name, _ in fired)
+                return tuple([name for name, _ in fired])
+            except FAILURES as failure:
+                self._leave(failure)
         return self._from_scratch() if self._changed else ()
 
     @property
