@@ -7,6 +7,7 @@ import sys
 
 BENCHMARKS = {
     "rules": "benchmarks.rules.row",
+    "network": "benchmarks.rules.network",
     "graph": "benchmarks.graph.overhead",
     "stream": "benchmarks.stream.log",
     "orders": "benchmarks.orders.accept",

@@ -24,6 +24,10 @@ Row = tuple[RowValue, ...]
 Changes = Callable[[Iterable[tuple[Hashable, object]]], list["Change"]]
 
 
+Entry = list[Any]
+"""The arguments of a key as a list, None while they are not complete, and its result: one look-up in the loop."""
+
+
 class Change(NamedTuple):
     """A decision that is no longer what it was, as the row function gives it; None before the first one.
 
@@ -43,8 +47,7 @@ class Keyed:
         self._module = module
         self._row = book.row(module=module)
         self._facts: dict[Hashable, dict[str, object]] = {}
-        self._rows: dict[Hashable, list[RowValue]] = {}
-        self._results: dict[Hashable, Row | RestockError] = {}
+        self._entries: dict[Hashable, Entry] = {}
         self._positions = {one.name: at for at, one in enumerate(self._row.inputs)}
         self._derived_from = set(fields_read(*(one.derived for one in book.inputs if one.derived is not None)))
         self._compiled: dict[str, Changes] = {}
@@ -61,18 +64,17 @@ class Keyed:
         try:
             used = self._book.facts(known, module=self._module)
             row = [scaled(one, used[one.name]) for one in self._row.inputs]
-            self._rows[key] = row
-            return self._settle(key, self._row.function(*row))
-        except (ZeroDivisionError, OverflowError):
-            return self._settle(key, self._error(key))
         except InvalidInput as error:
-            self._rows.pop(key, None)
-            return self._settle(key, error)
+            return self._settle(key, None, error)
+        try:
+            return self._settle(key, row, self._row.function(*row))
+        except (ZeroDivisionError, OverflowError):
+            return self._settle(key, row, self._error(known))
 
     def _present(self, key: Hashable) -> dict[str, object]:
         """Give the facts of a key, with those that `apply` has put straight into its row."""
         known = dict(self._facts.get(key, ()))
-        row = self._rows.get(key)
+        row = self._entries[key][0] if key in self._entries else None
         if row is not None:
             for at, one in self._applied.items():
                 known[one.name] = EXACT.scaleb(Decimal(row[at]), -one.decimals)
@@ -80,8 +82,8 @@ class Keyed:
 
     def drop(self, key: Hashable) -> None:
         """Forget a key."""
-        for table in (self._facts, self._rows, self._results):
-            table.pop(key, None)
+        self._facts.pop(key, None)
+        self._entries.pop(key, None)
 
     def apply(self, field: str, events: Iterable[tuple[Hashable, object]]) -> list[Change]:
         """Give keys a new value of one field, in order, and decide each again; every decision that changed."""
@@ -92,9 +94,9 @@ class Keyed:
 
     def result(self, key: Hashable) -> Row | RestockError:
         """Give a decision as the row function gives it: outputs as scaled integers, and the mask of fired rules."""
-        if key not in self._results:
+        if key not in self._entries:
             raise NotFound(f"There is no key {key!r}.", remedy="Put its facts first.")
-        return self._results[key]
+        return cast("Row | RestockError", self._entries[key][1])
 
     def decision(self, key: Hashable) -> Decision:
         """Give a decision for people. Raises the error that stands in its place."""
@@ -103,14 +105,15 @@ class Keyed:
             raise found
         return self._book.decide(self._present(key), module=self._module)
 
-    def _settle(self, key: Hashable, after: Row | RestockError) -> Change | None:
-        before = self._results.get(key)
-        self._results[key] = after
+    def _settle(self, key: Hashable, row: list[RowValue] | None, after: Row | RestockError) -> Change | None:
+        before = self._entries[key][1] if key in self._entries else None
+        self._entries[key] = [row, after]
         return None if before == after else Change(key, before, after)
 
-    def _error(self, key: Hashable) -> RestockError:
+    def _error(self, facts: Mapping[str, object]) -> RestockError:
+        """Let the reference engine say which rule has no value."""
         try:
-            self._book.decide(self._present(key), engine="reference", module=self._module)
+            self._book.decide(facts, engine="reference", module=self._module)
         except RestockError as error:
             return error
         raise AssertionError("the reference has no value either")
@@ -128,9 +131,9 @@ class Keyed:
             return self._slow(field)
         self._applied[at] = one
         space: dict[str, Any] = {
-            "rows": self._rows,
-            "results": self._results,
+            "entries": self._entries,
             "function": self._row.function,
+            "nothing": (None, None),
             "careful": self._one,
             "change_of": partial(tuple.__new__, Change),
         }
@@ -156,12 +159,14 @@ _LOOP = """
 def apply(events):
     found = []
     append = found.append
+    get = entries.get
     for key, value in events:
-        row = rows.get(key)
+        entry = get(key, nothing)
+        row, before = entry
         if row is None or type(value) is not int or not {low} <= value <= {high}:
             change = careful({field}, key, value)
             if change is not None:
-                found.append(change)
+                append(change)
             continue
         row[{at}] = value * {power}
         try:
@@ -169,11 +174,10 @@ def apply(events):
         except (ZeroDivisionError, OverflowError):
             change = careful({field}, key, value)
             if change is not None:
-                found.append(change)
+                append(change)
             continue
-        before = results[key]
         if before != after:
-            results[key] = after
+            entry[1] = after
             append(change_of((key, before, after)))
     return found
 """
