@@ -10,6 +10,7 @@ import click
 
 from restock.core.errors import RestockError
 from restock.edge.cli.decide import GRL, rulebook_of
+from restock.edge.cli.fmt import fmt
 from restock.edge.cli.output import Column, echo_json, note, quantity, table
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
@@ -125,6 +126,9 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return quantity(value) if isinstance(value, Decimal) else f'"{value}"'
+
+
+rules.add_command(fmt)
 
 
 def command(_name: str) -> click.Command:

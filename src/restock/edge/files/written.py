@@ -41,6 +41,12 @@ async def write_rows(path: Path, fields: Sequence[str], pages: Rows) -> int:
     raise InvalidInput(f"{path.name} is of no known kind.", field=path.name, remedy="Give .csv, .jsonl or .parquet.")
 
 
+def write_text(path: Path, text: str) -> None:
+    """Put a text in the place of a file, whole. Raises InvalidInput or StorageFull."""
+    with _whole(path) as file:
+        file.write(text)
+
+
 async def _csv(file: IO[str], fields: Sequence[str], pages: Rows, *, escape: bool) -> int:
     count = 0
     writer = csv.writer(file, lineterminator="\n")

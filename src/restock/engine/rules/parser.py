@@ -6,9 +6,9 @@ What the published language knows and Restock does not run is refused here by na
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from restock.engine.rules.errors import RuleError, SourceText, nearest
+from restock.engine.rules.errors import Place, RuleError, SourceText, nearest
 from restock.engine.rules.lexer import Lexer, Token
 from restock.engine.rules.limits import MAX_ERRORS, MAX_RULES, MAX_SALIENCE
 from restock.engine.rules.parser_blocks import BlockParser
@@ -47,6 +47,14 @@ REFUSED_TOP_LEVEL: Final = {
 }
 
 
+class Item(NamedTuple):
+    """A declaration, rule, module or query with the places of its first and last word."""
+
+    first: Place
+    last: Place
+    node: object
+
+
 def parse(source: SourceText) -> tuple[RulebookSyntax, list[RuleError]]:
     """Read a text. The syntax is whole only when there are no errors; they come in the order of the text."""
     lexer = Lexer(source)
@@ -63,6 +71,7 @@ class Parser(BlockParser):
         super().__init__(source, tokens)
         self._module = MAIN
         self.errors: list[RuleError] = []
+        self.items: list[Item] = []
 
     def rulebook(self) -> RulebookSyntax:
         """Read the whole text."""
@@ -73,16 +82,28 @@ class Parser(BlockParser):
         while self.here.kind != "end" and len(self.errors) < MAX_ERRORS:
             start = self._at
             try:
-                if self.is_word("defmodule"):
-                    modules.append(self.module())
-                elif self.is_word("query"):
-                    queries.append(self.query())
-                else:
-                    self._top_level(declarations, rules)
+                self._block(declarations, rules, modules, queries)
             except RuleError as error:
                 self.errors.append(error)
                 self._recover(start)
         return RulebookSyntax(tuple(declarations), tuple(rules), tuple(modules), tuple(queries))
+
+    def _block(
+        self, declarations: list[Declaration], rules: list[Rule], modules: list[Module], queries: list[Query]
+    ) -> None:
+        """Read one declaration, rule, module or query, and note where it stands."""
+        start = self.here.place
+        lists: tuple[list[Any], ...] = (declarations, rules, modules, queries)
+        before = [len(found) for found in lists]
+        if self.is_word("defmodule"):
+            modules.append(self.module())
+        elif self.is_word("query"):
+            queries.append(self.query())
+        else:
+            self._top_level(declarations, rules)
+        for found, length in zip(lists, before, strict=True):
+            if len(found) > length:
+                self.items.append(Item(start, self._tokens[self._at - 1].place, found[-1]))
 
     def _top_level(self, declarations: list[Declaration], rules: list[Rule]) -> None:
         token = self.here

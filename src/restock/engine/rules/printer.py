@@ -6,6 +6,7 @@ Only needed parentheses, one action a line, declarations first. Used to show, to
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -54,17 +55,19 @@ _SIMPLE_NAME = re.compile(r"[^\W\d]\w*\Z")
 _ESCAPED: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
 
-def print_rulebook(syntax: RulebookSyntax) -> str:
-    """Write a whole rulebook."""
-    blocks = ["\n".join(print_declaration(one) for one in syntax.declarations)] if syntax.declarations else []
+def print_rulebook(syntax: RulebookSyntax, comments: Mapping[int, str] | None = None) -> str:
+    """Write a whole rulebook. `comments` gives by the identity of a part the lines to stand before it."""
+    above = comments or {}
+    lines = [above.get(id(one), "") + print_declaration(one) for one in syntax.declarations]
+    blocks = ["\n".join(lines)] if lines else []
+    blocks += [above.get(id(one), "") + print_module(one) for one in syntax.modules]
     module = MAIN
-    blocks += [print_module(one) for one in syntax.modules]
     for rule in syntax.rules:
         if rule.module != module:
             module = rule.module
             blocks.append(f";; MODULE: {module}")
-        blocks.append(print_rule(rule))
-    blocks += [print_query(one) for one in syntax.queries]
+        blocks.append(above.get(id(rule), "") + print_rule(rule))
+    blocks += [above.get(id(one), "") + print_query(one) for one in syntax.queries]
     return "\n\n".join(blocks) + "\n"
 
 
