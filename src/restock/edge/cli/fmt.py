@@ -9,7 +9,7 @@ import click
 
 from restock.edge.cli.output import note
 from restock.edge.cli.shell import Shell
-from restock.edge.files.written import write_text
+from restock.edge.files.written import put_whole
 from restock.engine.rules.formatter import formatted
 
 DIFFERS = 1
@@ -43,7 +43,7 @@ def fmt(ctx: click.Context, files: Sequence[str], check: bool, write: bool) -> N
         elif after != before:
             differing += 1
             if write and not check:
-                write_text(path, after)
+                put_whole(path, after)
             note(f"{name}: {'differs from its canonical form' if check else 'rewritten'}.")
     if check and differing:
         ctx.exit(DIFFERS)

@@ -41,7 +41,7 @@ async def write_rows(path: Path, fields: Sequence[str], pages: Rows) -> int:
     raise InvalidInput(f"{path.name} is of no known kind.", field=path.name, remedy="Give .csv, .jsonl or .parquet.")
 
 
-def write_text(path: Path, text: str) -> None:
+def put_whole(path: Path, text: str) -> None:
     """Put a text in the place of a file, whole. Raises InvalidInput or StorageFull."""
     with _whole(path) as file:
         file.write(text)

@@ -5,5 +5,6 @@
 
 from restock.engine.rules.network.keyed import Change, Keyed
 from restock.engine.rules.network.network import Network
+from restock.engine.rules.network.windows import Streams
 
-__all__ = ["Change", "Keyed", "Network"]
+__all__ = ["Change", "Keyed", "Network", "Streams"]
