@@ -315,3 +315,22 @@ def test_the_published_rules_give_the_same_decision_on_the_agenda() -> None:
         expected = PUBLISHED.decide(golden_facts(key))
         found = agenda.decide(golden_facts(key))
         assert (found.outputs, found.fired) == (expected.outputs, expected.fired)
+
+
+def test_any_text_is_checked_and_loaded_as_what_it_is() -> None:
+    from rules_world import PUBLISHED_TEXT
+
+    from restock.engine.rules import check, load
+
+    facts = when("$o: Order(x > 1)") + 'query "q" { goal: exists(Order(x > 2)) }'
+    assert check(facts, "facts.grl") == []
+    assert (
+        load(facts, "facts.grl").summary()
+        == "facts.grl: 1 rules over 1 types of facts, 1 queries; engines: agenda, network"
+    )
+    assert "15 rules, 8 inputs" in load(PUBLISHED_TEXT, "published.grl").summary()
+    wrong = (
+        when("$o: Order(x > 1)", "sendMail();")
+        + "rule S { when $o: Order(y > $p.z) then hit = true; }\nrule T { when x > }"
+    )
+    assert [error.line for error in check(wrong, "facts.grl")] == [1, 2, 3]

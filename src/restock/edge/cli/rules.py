@@ -14,7 +14,7 @@ from restock.edge.cli.fmt import fmt
 from restock.edge.cli.output import Column, echo_json, note, quantity, table
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
-from restock.engine.rules import Field, check
+from restock.engine.rules import Field, check, load
 
 
 @click.group(
@@ -67,8 +67,9 @@ def _checked(shell: Shell, name: str) -> tuple[str, Sequence[RestockError], str]
     """Give everything wrong with a rulebook, or its summary."""
     if "/" in name or name.endswith(GRL):
         path = Path(name)
-        errors = check(shell.rulebook_text(path), path.name)
-        return name, errors, "" if errors else rulebook_of(shell, name).summary()
+        text = shell.rulebook_text(path)
+        errors = check(text, path.name)
+        return name, errors, "" if errors else load(text, path.name).summary()
     try:
         return name, [], shell.rulebook(name).summary()
     except RestockError as error:

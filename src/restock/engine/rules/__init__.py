@@ -5,7 +5,7 @@
     Program -> reference -> explain        forward chaining over Decimal, the oracle
     text -> ... -> fact_scopes, fact_names -> fact_rules, fact_typer -> FactProgram (ir_patterns) -> agenda
 
-Callers need `Rulebook` for rules over one set of fields, and `FactRulebook` for rules over many facts.
+Callers need `Rulebook` for rules over one set of fields, and `FactRulebook` for rules over many facts; `load` gives either.
 """
 
 from restock.engine.rules.errors import RuleError
@@ -13,8 +13,9 @@ from restock.engine.rules.evaluator import ENGINES, Decision
 from restock.engine.rules.explain import Explanation, FiredRule, NotFiredRule, Threshold
 from restock.engine.rules.fact_rulebook import FactDecision, FactRulebook
 from restock.engine.rules.ir import Field, Program, Value
+from restock.engine.rules.loading import check, load
 from restock.engine.rules.row import RowProgram
-from restock.engine.rules.rulebook import Rulebook, RuleSummary, check
+from restock.engine.rules.rulebook import Rulebook, RuleSummary
 
 __all__ = [
     "ENGINES",
@@ -33,4 +34,5 @@ __all__ = [
     "Threshold",
     "Value",
     "check",
+    "load",
 ]

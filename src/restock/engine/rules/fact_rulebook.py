@@ -57,6 +57,12 @@ class FactRulebook:
         except Problems as problems:
             raise problems.errors[0] from None
 
+    def summary(self) -> str:
+        """Say in one line what loaded: how many rules, types and queries, and which engines run them."""
+        rules = len({rule.name for rule in self.program.rules})
+        counts = f"{rules} rules over {len(self.program.types)} types of facts, {len(self.program.queries)} queries"
+        return f"{self.name}: {counts}; engines: {'network' if self.program.windows else 'agenda, network'}"
+
     def print(self) -> str:
         """Give the canonical text: it parses to the same rules."""
         return print_rulebook(self._syntax)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from restock.core.errors import InvalidInput, RestockError
-from restock.engine.rules.errors import Problems, RuleError, SourceText, nearest
+from restock.engine.rules.errors import Problems, SourceText, nearest
 from restock.engine.rules.evaluator import ENGINES, Decision, Evaluator
 from restock.engine.rules.explain import Explanation, explain
 from restock.engine.rules.ir import Field, Program, Value
@@ -138,17 +138,3 @@ class Rulebook:
             found = Evaluator(self._source, module_program(self._source, self._program, module))
             self._evaluators[module] = found
         return found
-
-
-def check(text: str, name: str) -> list[RuleError]:
-    """Give everything wrong with a text, in its order, at least one error for each wrong rule; empty when it loads."""
-    source = SourceText(name, text)
-    syntax, errors = parse(source)
-    try:
-        resolve(source, syntax)
-    except Problems as problems:
-        if not errors:
-            return problems.errors
-        known = {error.line for error in errors}
-        errors += [error for error in problems.errors if error.line not in known]
-    return sorted(errors, key=lambda error: (error.line, error.column))
