@@ -56,6 +56,15 @@ RULEBOOKS = {
         rule B { when over && $s: Stock(on_hand > half) then $s.hit = true; count = half + 1; }
         rule C salience -1 { when !over && limit < 3 then none = true; }
     """,
+    "claims": """
+        rule First salience 5 no-loop { when $s: Stock(on_hand > 2, !taken) then $s.taken = true; $s.by = 1; }
+        rule Second salience 4 no-loop { when $s: Stock(!held, taken) && exists(Product(id == $s.product))
+            then $s.held = true; $s.by = 2; }
+        rule Third salience 3 no-loop { when $s: Stock(by == 0 || on_hand > 8) then $s.by = $s.by + 10; }
+        rule Start salience 3 { when limit > 1 then level = 2; }
+        rule Cut salience 2 no-loop { when level < 4 && exists(Stock(by > 5)) then level = limit + level + 1; }
+        rule See { when $s: Stock(taken, by == 2) then $s.seen = true; }
+    """,
     "agenda": """
         rule Take no-loop { when $s: Stock(on_hand > 5) && $p: Product(id == $s.product) then $s.on_hand = $s.on_hand - 1; }
         rule Drop salience -1 { when $s: Stock(on_hand < 1) then retract($s); n = n + 1; }

@@ -23,6 +23,7 @@ from restock.engine.rules.ir_patterns import (
     SetField,
     place_of_read,
     reads_of,
+    variables_of,
     writes_of,
 )
 from restock.engine.rules.network.code import Code, conjunction
@@ -37,6 +38,7 @@ from restock.engine.rules.network.nodes import (
     Join,
     Node,
 )
+from restock.engine.rules.network.strata import own_claims
 from restock.engine.rules.network.terminal import Terminal, Writing
 
 FLAT = ""
@@ -82,6 +84,9 @@ class Builder:
         self._entries: dict[str, Node] = {}
         self.users: dict[Node, set[int]] = {}
         self._rank = 0
+        self._claims: set[tuple[str, str]] = set()
+        self._variables: dict[str, str] = {}
+        self.shadows: dict[tuple[str, str], list[int]] = {}
         self._code.bind("before", before)
         self._writers: dict[tuple[str, str], int] = {}
         for rank, rule in enumerate(program.rules):
@@ -91,6 +96,10 @@ class Builder:
 
     def _rule(self, rank: int, rule: FactRule) -> Terminal:
         self._rank = rank
+        self._claims = own_claims(rule)
+        self._variables = variables_of(rule.conditions)
+        for claim in self._claims:
+            self.shadows.setdefault(claim, []).append(rank)
         conditions = attached(with_flat(rule))
         node, slots, _ = self._conditions(conditions, None, {}, 0)
         terminal = self._terminal(rank, rule, slots)
@@ -197,8 +206,9 @@ class Builder:
             self._alphas[kind, signature] = alpha = Alpha(test)
             where = self.kinds[kind]
             where.listeners[alpha] = []
-            path, value = _guard(variable, own)
+            path, value = _guard(own)
             if path:
+                path = self._path(path)
                 where.guarded.setdefault(path, {}).setdefault(value, []).append(alpha)
             else:
                 where.rest.append(alpha)
@@ -218,16 +228,21 @@ class Builder:
 
     def _naming(self, variable: str, slots: Slots) -> Callable[[str], str]:
         def named(name: str) -> str:
-            head, dot, path = name.partition(".")
+            head, dot, _ = name.partition(".")
             if dot and head == variable and variable:
-                return f"f[{path!r}]"
+                return f"f[{self._path(name)!r}]"
             if dot and head in slots:
-                return f"t[{slots[head]}][{path!r}]"
+                return f"t[{slots[head]}][{self._path(name)!r}]"
             if name in slots:
                 return f"t[{slots[name]}]"
-            return f"t[0][{name!r}]" if variable or slots else f"f[{name!r}]"
+            return f"t[0][{self._path(name)!r}]" if variable or slots else f"f[{self._path(name)!r}]"
 
         return named
+
+    def _path(self, name: str) -> str:
+        """Give the entry of a fact that a condition reads: for what its rule claims, the value that rules above left."""
+        kind, path = place_of_read(name, self._variables)
+        return shadow(path, self._rank) if (kind, path) in self._claims else path
 
     def _terminal(self, rank: int, rule: FactRule, slots: Slots) -> Terminal:
         writings: list[Writing] = []
@@ -263,13 +278,22 @@ class Builder:
 
     def affected(self, kind: str, path: str) -> frozenset[Node]:
         """Give the nodes that must hear of a changed field: of all rules that read it, and of those that share with them."""
-        ranks = {rank for rank, rule in enumerate(self._program.rules) if (kind, path) in reads_of(rule)}
+        plain, _, only = path.partition("@")
+        ranks = {rank for rank, rule in enumerate(self._program.rules) if (kind, plain) in reads_of(rule)}
+        ranks -= set(self.shadows.get((kind, plain), ()))
+        if only:
+            ranks = {int(only)}
         while True:
             nodes = [node for node, users in self.users.items() if users & ranks]
             wider = ranks.union(*(self.users[node] for node in nodes)) if nodes else ranks
             if wider == ranks:
                 return frozenset(nodes)
             ranks = wider
+
+
+def shadow(path: str, rank: int) -> str:
+    """Name the entry of a fact that holds a field as rules above a rank left it."""
+    return f"{path}@{rank}"
 
 
 def with_flat(rule: FactRule) -> tuple[Condition, ...]:
@@ -336,12 +360,12 @@ def _split(variable: str, tests: tuple[Expr, ...]) -> Split:
     return split
 
 
-def _guard(variable: str, own: list[Expr]) -> tuple[str, Any]:
-    """Give field and value of an equality with a constant, by which the memory is found."""
+def _guard(own: list[Expr]) -> tuple[str, Any]:
+    """Give the name that is read and the value of an equality with a constant, by which the memory is found."""
     for test in own:
         match test:
             case Compare(operator="==", left=Read(name=name), right=Const(value=value)):
-                return (name.partition(".")[2] if variable else name), value
+                return name, value
             case _:
                 pass
     return "", None

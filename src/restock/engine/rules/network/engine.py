@@ -11,7 +11,7 @@ from typing import Any
 
 from restock.engine.rules.fact_writes import problem
 from restock.engine.rules.ir_patterns import FactProgram, action_reads_of
-from restock.engine.rules.network.build import Builder
+from restock.engine.rules.network.build import Builder, shadow
 from restock.engine.rules.network.nodes import Alpha, Fact, Node, Token
 from restock.engine.rules.network.terminal import Terminal
 
@@ -60,6 +60,7 @@ class Engine:
             terminal.ready = self._ready
         self._plans: dict[tuple[str, str], Plan] = {}
         self._affected = builder.affected
+        self._shadows = builder.shadows
         self._rereaders: dict[tuple[str, str], list[Terminal]] = {}
         for terminal, rule in zip(self._terminals, program.rules, strict=True):
             for target in action_reads_of(rule):
@@ -70,6 +71,9 @@ class Engine:
 
     def insert(self, fact: Fact) -> None:
         """Let a fact in."""
+        for (name, path), ranks in self._shadows.items():
+            if name == fact.kind:
+                fact.update({shadow(path, rank): fact.base[path] for rank in ranks})
         kind = self._kinds[fact.kind]
         entered = [alpha for alpha in kind.candidates(fact) if alpha.test is None or alpha.test(fact)]
         for alpha in entered:
@@ -92,6 +96,7 @@ class Engine:
         fact.base[path] = value
         if not fact.writes.get(path):
             self._modify(fact, path, value)
+        self._cast(fact, path, -1)
         if old != value:
             self._read_again(fact, path, -1)
 
@@ -191,7 +196,14 @@ class Engine:
         writes = fact.writes[path]
         value = last(writes[max(writes)]) if writes else fact.base[path]
         self._modify(fact, path, value)
+        self._cast(fact, path, rank)
         self._read_again(fact, path, rank)
+
+    def _cast(self, fact: Fact, path: str, rank: int) -> None:
+        """Tell the rules below that ask what they set themselves."""
+        for below in self._shadows.get((fact.kind, path), ()):
+            if below > rank:
+                self._modify(fact, shadow(path, below), before(fact, path, below))
 
     def matches(self) -> set[tuple[str, Token]]:
         """Give every match that has fired and still holds."""

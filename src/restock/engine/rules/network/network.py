@@ -167,11 +167,11 @@ class Network:
     def state(self) -> State:
         """Give the flat outputs and the values of each fact that rules have not retracted, as of the last `fire_all`."""
         flat = plain_values({one.name: self._flat[one.name] for one in self._program.outputs})
-        return flat, {handle: dict(fact) for handle, fact in self._facts.items() if handle not in self._removed}
+        return flat, {handle: _shown(fact) for handle, fact in self._facts.items() if handle not in self._removed}
 
     def fact(self, handle: int) -> dict[str, Any]:
         """Give the present values of a fact."""
-        return dict(self._fact(handle))
+        return _shown(self._fact(handle))
 
     def matches(self) -> set[tuple[str, tuple[int, ...]]]:
         """Give rule and handles of everything that holds. Raises InvalidInput when the network runs from scratch."""
@@ -187,6 +187,11 @@ class Network:
         if found is None:
             raise NotFound(f"There is no fact {handle}.", remedy="Use the handle that insert gave.")
         return found
+
+
+def _shown(fact: Fact) -> dict[str, Any]:
+    """Give the values of a fact without the entries that only nodes read."""
+    return {path: fact[path] for path in fact.base}
 
 
 def _in_time(program: FactProgram, at: datetime | None) -> FactProgram:
