@@ -93,20 +93,8 @@ class Memory:
 
     def load(self, document: Mapping[str, object]) -> None:
         """Add every fact of a document: `{"Order": [{...}], "Customer1": {...}}`; other names are flat fields."""
-        for name, value in document.items():
-            kind = self._kind_of(name)
-            if kind:
-                for one in value if isinstance(value, list | tuple) else [value]:
-                    if not isinstance(one, Mapping):
-                        raise InvalidInput(
-                            "A fact is an object with fields.", field=name, remedy='Write {"field": value}.'
-                        )
-                    self.insert(kind, one)
-
-    def _kind_of(self, name: str) -> str:
-        """Give the type that a name of a document means: Order, Order1, Order2; empty for a flat field."""
-        stripped = name.rstrip("0123456789")
-        return name if name in self._types else stripped if stripped in self._types else ""
+        for kind, fact in facts_in(self._types, document):
+            self.insert(kind, fact)
 
     def document(self) -> dict[str, list[dict[str, object]]]:
         """Give all facts by type: what was given, with the values that rules know and set."""
@@ -120,6 +108,19 @@ class Memory:
         for kind, found in self.facts.items():
             for handle, values in found.items():
                 yield kind, handle, values
+
+
+def facts_in(
+    types: Mapping[str, FactType], document: Mapping[str, object]
+) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Give type and fact for each fact of a document: `Order` may hold one or a list, so may Order1, Order2."""
+    for name, value in document.items():
+        stripped = name.rstrip("0123456789")
+        kind = name if name in types else stripped if stripped in types else ""
+        for one in (value if isinstance(value, list | tuple) else [value]) if kind else ():
+            if not isinstance(one, Mapping):
+                raise InvalidInput("A fact is an object with fields.", field=name, remedy='Write {"field": value}.')
+            yield kind, one
 
 
 def type_of(types: Mapping[str, FactType], kind: str) -> FactType:

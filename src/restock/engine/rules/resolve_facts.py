@@ -15,7 +15,7 @@ from restock.engine.rules.fact_names import Drafts, draft_rules
 from restock.engine.rules.fact_rules import RuleTyper
 from restock.engine.rules.fact_scopes import ScopeReader
 from restock.engine.rules.infer import infer_kinds
-from restock.engine.rules.ir import Field, Kind, fields_read
+from restock.engine.rules.ir import Field, Kind
 from restock.engine.rules.ir_patterns import (
     FactField,
     FactProgram,
@@ -113,8 +113,7 @@ def _program(
     flat = {name: one for name, one in fields.items() if name not in drafts.fact_fields and name not in drafts.gathers}
     flat = {name: one for name, one in flat.items() if name.partition(".")[0] not in typed or "." not in name}
     read = {path for rule in rules for kind, path in reads_of(rule) | action_reads_of(rule) if not kind}
-    served = set(fields_read(*(one.derived for one in flat.values() if one.derived is not None and one.name in read)))
-    inputs = [replace(one, helper=one.name in served - read) for one in flat.values() if one.role == "input"]
+    inputs = [replace(one, helper=one.name not in read) for one in flat.values() if one.role == "input"]
     outputs = tuple(one for one in flat.values() if one.role == "output")
     return FactProgram(tuple(inputs), outputs, tuple(types), rules, windows, syntax.modules)
 

@@ -4,7 +4,7 @@
 """
 
 from restock.engine.rules.network.keyed import Change, Keyed
-from restock.engine.rules.network.network import Network
+from restock.engine.rules.network.network import Network, decide
 from restock.engine.rules.network.windows import Streams
 
-__all__ = ["Change", "Keyed", "Network", "Streams"]
+__all__ = ["Change", "Keyed", "Network", "Streams", "decide"]

@@ -13,10 +13,10 @@ from typing import Any
 
 from restock.core.errors import InvalidInput, NotFound
 from restock.engine.rules.agenda import Agenda
-from restock.engine.rules.fact_memory import Memory, read_fact, read_field, start_of, type_of
-from restock.engine.rules.fact_rulebook import FactRulebook
+from restock.engine.rules.fact_memory import MAX_FACTS, Memory, facts_in, read_fact, read_field, start_of, type_of
+from restock.engine.rules.fact_rulebook import FactDecision, FactRulebook
 from restock.engine.rules.ir import Value
-from restock.engine.rules.ir_patterns import FactProgram
+from restock.engine.rules.ir_patterns import FactProgram, FactType
 from restock.engine.rules.limits import MAX_FIRINGS
 from restock.engine.rules.network.build import FLAT
 from restock.engine.rules.network.engine import FAILURES, Engine
@@ -38,7 +38,7 @@ class Network:
     def __init__(
         self, book: FactRulebook, flat: Mapping[str, object] | None = None, *, at: datetime | None = None
     ) -> None:
-        self._book = book
+        self.book = book
         self._given: dict[str, object] = dict(flat or {})
         self._at = book.moment(self._given, at)
         self._program = _in_time(book.program, self._at)
@@ -122,7 +122,7 @@ class Network:
     def set_flat(self, changes: Mapping[str, object]) -> None:
         """Give new flat inputs; those that are not named stay."""
         self._given |= changes
-        for path, value in self._book.flat(self._given).items():
+        for path, value in self.book.flat(self._given).items():
             self._set(self._flat, path, value)
 
     def fire_all(self, most: int = MAX_FIRINGS) -> tuple[str, ...]:
@@ -162,12 +162,16 @@ class Network:
         for handle, fact in self._facts.items():
             memory.facts[fact.kind][handle] = dict(fact.base)
             memory.given[handle] = fact.given
-        return memory, Agenda(self._book.source, self._program, memory, self._at).run()
+        return memory, Agenda(self.book.source, self._program, memory, self._at).run()
 
     def state(self) -> State:
         """Give the flat outputs and the values of each fact that rules have not retracted, as of the last `fire_all`."""
         flat = plain_values({one.name: self._flat[one.name] for one in self._program.outputs})
         return flat, {handle: _shown(fact) for handle, fact in self._facts.items() if handle not in self._removed}
+
+    def types(self) -> tuple[FactType, ...]:
+        """Give the types of facts that rules look at."""
+        return tuple(self._types.values())
 
     def fact(self, handle: int) -> dict[str, Any]:
         """Give the present values of a fact."""
@@ -187,6 +191,29 @@ class Network:
         if found is None:
             raise NotFound(f"There is no fact {handle}.", remedy="Use the handle that insert gave.")
         return found
+
+
+def decide(book: FactRulebook, document: Mapping[str, object], *, at: datetime | None = None) -> FactDecision:
+    """Decide a document once on a network: what `FactRulebook.decide` gives, in another order of firing at most.
+
+    Raises what it raises. Streams need a `Network` and time.
+    """
+    network = Network(book, document, at=at)
+    given: dict[int, tuple[str, Mapping[str, object]]] = {}
+    kinds = {one.name: one for one in network.types()}
+    for kind, fact in facts_in(kinds, document):
+        given[network.insert(kind, fact)] = (kind, fact)
+    fired: tuple[str, ...] = ()
+    while network.waiting:
+        fired += network.fire_all()
+        if len(fired) > MAX_FACTS:
+            raise InvalidInput(f"More than {MAX_FACTS} matches fire.", remedy="Decide in parts.")
+    outputs, values = network.state()
+    facts: dict[str, list[dict[str, object]]] = {kind: [] for kind in kinds}
+    for handle, (kind, fact) in given.items():
+        if handle in values:
+            facts[kind].append({**fact, **values[handle]})
+    return FactDecision(outputs, facts, fired)
 
 
 def _shown(fact: Fact) -> dict[str, Any]:
