@@ -67,3 +67,14 @@ def test_the_flow_in_memory_needs_the_engines_only() -> None:
     text = (EXAMPLES / "in_memory_flow.py").read_text("utf-8")
     imported = {line.split()[1] for line in text.splitlines() if line.startswith("from restock")}
     assert imported == {"restock.core.clock", "restock.engine.graph", "restock.engine.rules"}
+
+
+def test_a_supplier_s_budget_follows_its_lines() -> None:
+    assert printed("supplier_budget").splitlines() == [
+        "one line: 250 USD open, top up",
+        "two lines: 1050.5 USD open, over budget",
+        "  the second line waits: True",
+        "a smaller one: 850 USD open, fine",
+        "  the second line waits: False",
+        "no line: 0 USD open, fine",
+    ]

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from restock.core.errors import InvalidInput
+from restock.engine.rules.arithmetic import shown
 from restock.engine.rules.errors import nearest
 from restock.engine.rules.facts import FactReader, read_value
 from restock.engine.rules.ir import Apply, Field, Program, Read, RuleIR, Value
@@ -63,6 +64,11 @@ def _one(one: FactField, full: str, value: object) -> Value:
         raise InvalidInput(error.what, field=full, remedy=error.remedy) from None
 
 
+def plain_fact(values: Mapping[str, FactValue]) -> Values:
+    """Give the values of a fact as people read them: numbers without trailing zeros."""
+    return {path: shown(value) if isinstance(value, Decimal) else value for path, value in values.items()}
+
+
 def flat_reader(program: FactProgram) -> FactReader:
     """Give the reader of the flat inputs that rules read."""
     reads = tuple(Read(one.kind, one.name) for one in program.inputs if not one.helper)
@@ -99,7 +105,7 @@ class Memory:
     def document(self) -> dict[str, list[dict[str, object]]]:
         """Give all facts by type: what was given, with the values that rules know and set."""
         return {
-            kind: [{**self.given[handle], **values} for handle, values in found.items()]
+            kind: [{**self.given[handle], **plain_fact(values)} for handle, values in found.items()]
             for kind, found in self.facts.items()
         }
 

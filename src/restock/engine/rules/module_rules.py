@@ -1,6 +1,7 @@
 """What `defmodule` promises: known modules, no circle of imports, and no reading of what is not imported.
 
-A text without `defmodule` has modules all the same (`;; MODULE: NAME`); then every rule sees every field.
+A text without `defmodule` has modules all the same (`;; MODULE: NAME`); then every rule sees every field. Only flat fields
+belong to modules: facts belong to everybody.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def _check_reads(source: SourceText, syntax: RulebookSyntax, known: dict[str, Mo
     writers: dict[str, list[Rule]] = {}
     for rule in syntax.rules:
         for action in rule.actions:
-            if isinstance(action, Assignment):
+            if isinstance(action, Assignment) and action.target[:1] != "$":
                 writers.setdefault(action.target, []).append(rule)
     for rule in syntax.rules:
         if rule.module not in known:

@@ -13,7 +13,16 @@ from typing import Any
 
 from restock.core.errors import InvalidInput, NotFound
 from restock.engine.rules.agenda import Agenda
-from restock.engine.rules.fact_memory import MAX_FACTS, Memory, facts_in, read_fact, read_field, start_of, type_of
+from restock.engine.rules.fact_memory import (
+    MAX_FACTS,
+    Memory,
+    facts_in,
+    plain_fact,
+    read_fact,
+    read_field,
+    start_of,
+    type_of,
+)
 from restock.engine.rules.fact_rulebook import FactDecision, FactRulebook
 from restock.engine.rules.ir import Value
 from restock.engine.rules.ir_patterns import FactProgram, FactType
@@ -218,7 +227,7 @@ def decide(book: FactRulebook, document: Mapping[str, object], *, at: datetime |
 
 def _shown(fact: Fact) -> dict[str, Any]:
     """Give the values of a fact without the entries that only nodes read."""
-    return {path: fact[path] for path in fact.base}
+    return plain_fact({path: fact[path] for path in fact.base})
 
 
 def _in_time(program: FactProgram, at: datetime | None) -> FactProgram:
