@@ -61,6 +61,7 @@ def test_a_slip_in_a_published_file_is_refused_although_nothing_is_declared(name
         (rule("when items count > 1 then y = 1;"), "Lists of values \\('count'\\)"),
         (rule("when items empty then y = 1;"), "Lists of values \\('empty'\\)"),
         (rule("when has(x) then y = 1;"), "'has' asks whether a field"),
+        (rule("when avg(x, 2) > 1 then y = 1;"), "'avg' divides, so it stands only directly inside round"),
         (rule("when x == null then y = 1;"), "There is no null"),
         (rule("when now() > 1 then y = 1;"), "A rule has no clock"),
         (rule("when order.isOpen() then y = 1;"), r"Methods \('order.isOpen\(...\)'\)"),

@@ -7,9 +7,11 @@ the network, except what `NEVER` lists: no engine runs that.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from restock.engine.rules.errors import Place, RuleError, SourceText, nearest
+from restock.engine.rules.infer import AVERAGES, ROUNDING
 from restock.engine.rules.syntax import (
     Action,
     ActionCall,
@@ -54,8 +56,8 @@ ATTRIBUTE_REASONS: Final = {
 NEVER_CALLED: Final = {
     "now": "A rule has no clock; give the date as an input.",
     "random": "A rule has no randomness: the same facts give the same decision.",
-    "avg": "'avg' would need a division; write round((a + b) / 2, 2).",
-    "average": "'average' would need a division; write round((a + b) / 2, 2).",
+    "avg": "'avg' divides, so it stands only directly inside round, floor or ceil: round(avg(a, b), 2).",
+    "average": "'average' divides, so it stands only directly inside round, floor or ceil: round(avg(a, b), 2).",
 }
 """Functions of the published language that no engine runs, and why."""
 
@@ -190,6 +192,9 @@ def _never_in(node: Expression) -> Iterator[Finding]:
         yield node.place, NEVER_CALLED[node.function], ""
     if isinstance(node, Multifield) and node.word == "collect":
         yield node.place, "'collect' is not supported: use accumulate, or the list itself.", ""
+    inner = node.arguments[0] if isinstance(node, Call) and node.function in ROUNDING and node.arguments else None
+    if isinstance(node, Call) and isinstance(inner, Call) and inner.function in AVERAGES:
+        node = replace(node, arguments=(*inner.arguments, *node.arguments[1:]))
     for child in children(node):
         yield from _never_in(child)
 

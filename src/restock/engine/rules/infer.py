@@ -12,7 +12,12 @@ from collections.abc import Iterable
 from restock.engine.rules.ir import Kind
 from restock.engine.rules.syntax import Assignment, Binary, Call, Element, Expression, Items, Literal, Name, Rule, Unary
 
-NUMERIC_FUNCTIONS = frozenset({"abs", "min", "max", "sum", "round", "floor", "ceil"})
+AVERAGES = frozenset({"avg", "average"})
+"""Functions that divide: they stand directly inside one of `ROUNDING`."""
+
+ROUNDING = frozenset({"round", "floor", "ceil"})
+
+NUMERIC_FUNCTIONS = frozenset({"abs", "min", "max", "sum"}) | ROUNDING | AVERAGES
 """Functions of numbers that give a number."""
 
 TEXT_FUNCTIONS = frozenset({"lower", "upper", "trim", "lowercase", "uppercase"})

@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from restock.core.quantity import plain
 from restock.engine.rules.errors import Place, RuleError, SourceText, nearest
-from restock.engine.rules.infer import literal_kind
+from restock.engine.rules.infer import AVERAGES, literal_kind
 from restock.engine.rules.ir import (
     Apply,
     Arithmetic,
@@ -59,7 +59,7 @@ _SIGNATURES: Final[dict[str, tuple[Kind, int, int, Kind]]] = {
 }
 """Kind of the arguments, their least and greatest count, kind of the result."""
 
-FUNCTIONS: Final = ("round", "floor", "ceil", *_SIGNATURES, *_ALIASES)
+FUNCTIONS: Final = ("round", "floor", "ceil", "avg", *_SIGNATURES, *_ALIASES)
 """Every function a rule may call."""
 
 _WORDS: Final[dict[Kind, str]] = {"number": "a number", "text": "a text", "bool": "true or false"}
@@ -192,6 +192,9 @@ class ExpressionTyper:
         if function != "round":
             mode = cast(RoundingMode, function)
         inner = node.arguments[0]
+        if isinstance(inner, Call) and inner.function in AVERAGES:
+            count = Literal(Decimal(len(inner.arguments)), inner.place)
+            inner = Binary("/", Call("sum", inner.arguments, inner.place), count, inner.place)
         reason = f"'{function}' takes a number"
         if isinstance(inner, Binary) and inner.operator == "/":
             operand = self.typed(inner.left, "number", reason)
