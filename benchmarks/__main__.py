@@ -10,6 +10,7 @@ BENCHMARKS = {
     "columns": "benchmarks.rules.columns",
     "proofs": "benchmarks.rules.proofs",
     "rules-sql": "benchmarks.rules.sql",
+    "network": "benchmarks.rules.network",
     "graph": "benchmarks.graph.overhead",
     "stream": "benchmarks.stream.log",
     "orders": "benchmarks.orders.accept",

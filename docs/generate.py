@@ -34,8 +34,9 @@ from restock.edge.rest.meters import Meters
 from restock.engine.graph.draft import _COMMON, _FIELDS
 from restock.engine.graph.published import TYPES
 from restock.engine.rules import Field
-from restock.engine.rules.parser import ATTRIBUTES, REFUSED_ACTIONS, REFUSED_TOP_LEVEL, TOP_LEVEL
-from restock.engine.rules.parser_expressions import COMPARISONS, REFUSED_WORDS, WORD_OPERATORS
+from restock.engine.rules.beyond import NEVER_CALLED, NEVER_DONE
+from restock.engine.rules.parser import ATTRIBUTES, REFUSED_TOP_LEVEL, TOP_LEVEL
+from restock.engine.rules.parser_expressions import COMPARISONS, WORD_OPERATORS
 from restock.engine.rules.typed import FUNCTIONS
 from restock.inventory.model import StockCount
 from restock.inventory.port import PutStockRequest
@@ -342,7 +343,7 @@ def grammar() -> str:
     """What the rule language and flow files accept, and what they refuse by name."""
     text = (REFERENCE.parent / "grammar.txt").read_text("utf-8")
     rules, flows = text.split("\n----\n")
-    refused = REFUSED_TOP_LEVEL | REFUSED_ACTIONS | REFUSED_WORDS
+    refused = REFUSED_TOP_LEVEL | NEVER_DONE | NEVER_CALLED
     return page(
         "Grammar",
         "Two text formats: rulebooks (GRL) and flow files (YAML or JSON).",

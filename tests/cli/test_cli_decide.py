@@ -37,7 +37,7 @@ def facts(numbers: str, *, texts: bool = False) -> str:
     return "{" + ", ".join(f'"{name}": {quote}{text}{quote}' for name, text in names.items()) + ', "is_active": true}'
 
 
-@pytest.mark.parametrize("engine", ["row", "columns", "reference"])
+@pytest.mark.parametrize("engine", ["row", "columns", "sql", "reference", "network"])
 @pytest.mark.parametrize("texts", [False, True])
 def test_golden_values(restock: Restock, engine: str, texts: bool) -> None:
     lines = "\n".join(facts(case[0], texts=texts) for case in GOLDEN.values())
@@ -54,22 +54,23 @@ def test_golden_values(restock: Restock, engine: str, texts: bool) -> None:
 
 def test_engines_write_the_same_outputs(restock: Restock) -> None:
     lines = "\n".join(facts(case[0]) for case in GOLDEN.values())
-    row, reference = (
+    row, *rest = (
         [
             json.loads(text, parse_float=str)
             for text in restock(
                 "decide", "--rulebook", "purchasing", "--engine", engine, given=lines
             ).stdout.splitlines()
         ]
-        for engine in ("row", "reference")
+        for engine in ("row", "columns", "sql", "reference", "network")
     )
-    for one, other in zip(row, reference, strict=True):
-        assert {**one, "engine": ""} == {**other, "engine": ""}
-        assert list(one["outputs"]) == list(other["outputs"])
+    for one, *others in zip(row, *rest, strict=True):
+        for other in others:
+            assert {**one, "engine": ""} == {**other, "engine": ""}
+            assert list(one["outputs"]) == list(other["outputs"])
 
 
 @pytest.mark.parametrize("fact", ["purchase_factor", "order_multiple"])
-@pytest.mark.parametrize("engine", ["row", "columns", "reference"])
+@pytest.mark.parametrize("engine", ["row", "columns", "sql", "reference", "network"])
 def test_a_number_just_outside_its_range_is_refused_by_every_engine(restock: Restock, engine: str, fact: str) -> None:
     given = json.dumps(FACTS | {fact: 0})
     result = restock("decide", "--rulebook", "purchasing", "--engine", engine, given=given)
@@ -163,7 +164,7 @@ def test_a_waiting_program_gets_each_answer_at_once() -> None:
     ("arguments", "status", "words"),
     [
         (["--rulebook", "publishd"], 4, "published"),
-        (["--rulebook", "./none.grl"], 2, "none.grl"),
+        (["--rulebook", "./none.grl"], 4, "none.grl"),
         (["--rulebook", "/"], 2, "directory"),
         (["--rulebook", "purchasing", "--facts", "/none.jsonl"], 4, "/none.jsonl"),
         (["--rulebook", "purchasing", "--facts", "/"], 2, "folder"),
@@ -177,3 +178,49 @@ def test_wrong_arguments(restock: Restock, arguments: list[str], status: int, wo
     assert words.lower() in shown.lower()
     assert "Traceback" not in shown
     assert result.exit_code == status
+
+
+BUDGET = """
+input Supplier.id: text;
+input Supplier.budget: decimal(9,2);
+output Supplier.over: bool;
+input Line.supplier: text;
+input Line.value: decimal(9,2);
+rule Over { when $s: Supplier() && $sum: accumulate(Line($v: value, supplier == $s.id), sum($v)) && $sum > $s.budget
+    then $s.over = true; }
+"""
+
+
+@pytest.mark.parametrize("engine", ["agenda", "network"])
+def test_rules_over_facts_take_documents(restock: Restock, tmp_path: Path, engine: str) -> None:
+    (tmp_path / "budget.grl").write_text(BUDGET)
+    lines = [{"supplier": "S1", "value": "600.25"}, {"supplier": "S1", "value": 399.75}]
+    given = [{"Supplier": [{"id": "S1", "budget": budget}], "Line": lines} for budget in (1000, 999.99, "x")]
+    made = restock(
+        "decide",
+        "--rulebook",
+        str(tmp_path / "budget.grl"),
+        "--engine",
+        engine,
+        given="\n".join(map(json.dumps, given)),
+    )
+    found = [json.loads(text) for text in made.stdout.splitlines()]
+    assert [one["facts"]["Supplier"][0]["over"] for one in found[:2]] == [False, True]
+    assert found[1]["fired"] == ["Over"] and found[1]["engine"] == engine
+    assert "error" in found[2] and made.exit_code == 1
+
+
+def test_rules_over_facts_are_refused_where_they_cannot_run(restock: Restock, tmp_path: Path) -> None:
+    book = tmp_path / "budget.grl"
+    book.write_text(BUDGET)
+    result = restock("decide", "--rulebook", str(book), "--engine", "row", given="{}")
+    assert result.exit_code == 2 and "rules over facts" in result.stderr
+    result = restock("rules", "plan", str(book))
+    assert "one decision: agenda" in result.stdout and "by increments" in result.stdout
+
+
+def test_a_fact_that_was_probably_meant_otherwise_is_told_once(restock: Restock) -> None:
+    line = json.dumps(FACTS | {"on_order_qtyy": 5, "colour": "red"})
+    result = restock("decide", "--rulebook", "purchasing", given=f"{line}\n{line}\n")
+    assert result.stderr.count("did you mean 'on_order_qty'?") == 1
+    assert "colour" not in result.stderr and result.exit_code == 0

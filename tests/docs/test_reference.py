@@ -37,8 +37,12 @@ async def test_every_page_is_what_make_docs_would_write(made: dict[str, str]) ->
     assert not stale, f"Run `make docs` and commit: {', '.join(stale)}."
 
 
+BY_HAND = {"rule-semantics.md"}
+"""What rules mean is decided, not read from the program; each of its lines names the test that holds it."""
+
+
 async def test_no_page_stays_that_nobody_writes(made: dict[str, str]) -> None:
-    assert {path.name for path in REFERENCE.glob("*.md")} == set(made)
+    assert {path.name for path in REFERENCE.glob("*.md")} == set(made) | BY_HAND
 
 
 async def test_the_reference_shows_every_type_of_event_that_an_order_can_have(made: dict[str, str]) -> None:

@@ -88,3 +88,14 @@ def test_rules_by_sql_decide_lines_and_suppliers() -> None:
         "North: over budget, short of the minimum by 0.00 USD",
         "South: top up, short of the minimum by 219.00 USD",
     ]
+
+
+def test_a_supplier_s_budget_follows_its_lines() -> None:
+    assert printed("supplier_budget").splitlines() == [
+        "one line: 250 USD open, top up",
+        "two lines: 1050.5 USD open, over budget",
+        "  the second line waits: True",
+        "a smaller one: 850 USD open, fine",
+        "  the second line waits: False",
+        "no line: 0 USD open, fine",
+    ]

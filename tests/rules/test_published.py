@@ -96,9 +96,21 @@ def test_defect_5_no_loop_false_is_false_and_salience_may_be_negative_or_inside_
     assert [found.no_loop for found in book.program.rules] == [True, False]
 
 
-def test_defect_6_matches_is_refused_because_it_means_three_things() -> None:
-    with pytest.raises(RuleError, match="'matches' means three things"):
-        one(rule('when s matches "a*" then t = 1;'))
+def test_defect_6_matches_has_one_meaning_a_star_stands_for_anything() -> None:
+    for pattern, texts in {
+        "a*": {"a": True, "ab": True, "ba": False},
+        "*a": {"a": True, "ba": True, "ab": False},
+        "*a*": {"xax": True, "a": True, "x": False},
+        "a*a": {"aa": True, "aba": True, "a": False},
+        "a": {"a": True, "ab": False},
+        "*": {"": True, "x": True},
+    }.items():
+        book = one(rule(f'when s matches "{pattern}" then t = 1;'))
+        for text, holds in texts.items():
+            assert (both(book, {"s": text}).fired == ("R",)) is holds, (pattern, text)
+    for pattern in ("a?", "a*b*c", "*a*b"):
+        with pytest.raises(RuleError, match=r"'matches' takes one star|In 'matches' only"):
+            one(rule(f'when s matches "{pattern}" then t = 1;'))
 
 
 def test_defect_7_log_takes_several_arguments_and_conditions_stop_early() -> None:

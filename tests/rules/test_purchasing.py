@@ -237,4 +237,6 @@ def test_numbers_are_plain_whatever_way_they_were_given_in() -> None:
 
 
 def test_the_summary_tells_what_loaded() -> None:
-    assert PURCHASING.summary() == "purchasing.grl: 18 rules, 11 inputs, 17 outputs; engines: row, columns, sql, reference"
+    assert (
+        PURCHASING.summary() == "purchasing.grl: 18 rules, 11 inputs, 17 outputs; engines: row, columns, sql, reference"
+    )

@@ -194,6 +194,8 @@ def test_comments_of_every_kind_are_skipped_and_modules_are_read() -> None:
         ("floor(x / 4)", "2"),
         ("round(x / 3, 2)", "3.33"),
         ("abs(-x)", "10"),
+        ("round(avg(x, 1, 2), 3)", "4.333"),
+        ("floor(average(x, 3))", "6"),
         ("min(x, 3, 4)", "3"),
         ("max(x, 3) * 2", "20"),
         ("sum(x, 1, 2)", "13"),

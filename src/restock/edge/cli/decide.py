@@ -7,9 +7,10 @@ it comes, so the command also answers a program that waits for each line.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
@@ -17,12 +18,13 @@ import click
 import msgspec
 
 from restock.core.errors import InvalidInput, RestockError
+from restock.edge.cli.decide_facts import AGENDA, ALL_ENGINES, NETWORK, Made, Way, way_of
 from restock.edge.cli.decide_file import decide_catalogue, is_catalogue
 from restock.edge.cli.output import Progress, counted, note
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.shell import Shell
 from restock.edge.wire import number_text
-from restock.engine.rules import ENGINES, Decision, Rulebook
+from restock.engine.rules import Decision, FactRulebook, Field, Rulebook, load
 from restock.engine.rules.errors import nearest
 
 MAX_LINE = 1 << 20
@@ -48,29 +50,18 @@ class Chunks(Protocol):
 
 
 class Decider:
-    """Decides lines with one rulebook."""
+    """Decides lines in one way with one rulebook; `inputs` are the facts that its rules have names for."""
 
-    def __init__(self, rulebook: Rulebook, engine: str | None, module: str) -> None:
-        self._rulebook = rulebook
-        self._module = module
-        if module not in ("", *rulebook.modules):
-            known = ", ".join(rulebook.modules) or "none"
-            raise InvalidInput(f"{rulebook.name} has no module {module!r}.", field="module", remedy=f"Known: {known}.")
-        plan = rulebook.plan(module=module)
-        self._engine = engine or plan.one
-        reason = plan.reasons[self._engine]
-        if reason:
-            raise InvalidInput(
-                f"The {self._engine} engine cannot run {rulebook.name}: {reason}.", remedy="Leave --engine out."
-            )
-        name = rulebook.name.removesuffix(GRL)
+    def __init__(self, name: str, version: str, way: Way, inputs: Sequence[Field]) -> None:
+        self._name = name
+        self._way = way
         self._read = msgspec.json.Decoder(float_hook=Decimal).decode
         self._write = msgspec.json.Encoder(decimal_format="number").encode
         self._names: dict[tuple[str, ...], bytes] = {}
-        about = {"rulebook": name, "version": rulebook.version, "engine": self._engine}
+        about = {"rulebook": name.removesuffix(GRL), "version": version, "engine": way.engine}
         self._end = b"," + msgspec.json.encode(about)[1:] + b"\n"
-        self._known = frozenset(one.name for one in rulebook.inputs)
-        self._missed = [one.name for one in rulebook.inputs if one.optional]
+        self._known = frozenset(one.name for one in inputs)
+        self._missed = [one.name for one in inputs if one.optional]
         self._told: set[str] = set()
         self.lines = 0
         self.errors = 0
@@ -79,7 +70,7 @@ class Decider:
         """Decide lines together; None stands for a line that was too long."""
         read = [self._facts(line) for line in lines]
         facts = [one for one in read if not isinstance(one, RestockError)]
-        decided = iter(self._rulebook.decide_many(facts, engine=self._engine, module=self._module))
+        decided = iter(self._way.decide_many(facts))
         written = []
         for one in read:
             self.lines += 1
@@ -108,9 +99,9 @@ class Decider:
                 self._told.add(name)
                 meant = nearest(name, (one for one in self._missed if one not in facts))
                 if meant:
-                    note(f"{name[:64]!r} is not read by {self._rulebook.name}; did you mean '{meant}'?")
+                    note(f"{name[:64]!r} is not read by {self._name}; did you mean '{meant}'?")
 
-    def _decided(self, made: Decision) -> bytes:
+    def _decided(self, made: Decision | Made) -> bytes:
         names = self._names.get(made.fired)
         if names is None:
             names = b',"fired":' + self._write(made.fired) + b',"facts":'
@@ -118,7 +109,7 @@ class Decider:
                 self._names[made.fired] = names
         return b'{"outputs":' + self._plain(made.outputs) + names + self._plain(made.facts) + self._end
 
-    def _plain(self, values: dict[str, Any]) -> bytes:
+    def _plain(self, values: Mapping[str, Any]) -> bytes:
         """Encode; a number that would get an exponent is written out."""
         text = self._write(values)
         if b"E" not in text or (b"E-" not in text and b"E+" not in text):
@@ -131,7 +122,28 @@ class Decider:
 
 
 def _raw(value: Any) -> Any:  # Any: values of rules on their way to JSON
-    return value if isinstance(value, bool | str) else msgspec.Raw(number_text(value).encode())
+    if isinstance(value, list):
+        return [{name: _raw(inner) for name, inner in fact.items()} for fact in value]
+    return msgspec.Raw(number_text(value).encode()) if isinstance(value, Decimal) else value
+
+
+def decider(book: Rulebook | FactRulebook, engine: str | None, module: str) -> Decider:
+    """Give what decides lines with a rulebook. Raises InvalidInput for an engine or a module that it does not have."""
+    if isinstance(book, FactRulebook):
+        return Decider(book.name, book.version, way_of(book, book, engine, module), book.program.inputs)
+    if module not in ("", *book.modules):
+        known = ", ".join(book.modules) or "none"
+        raise InvalidInput(f"{book.name} has no module {module!r}.", field="module", remedy=f"Known: {known}.")
+    if engine in (AGENDA, NETWORK):
+        way = way_of(book, FactRulebook.parse(book.text, book.name), engine, module)
+    else:
+        plan = book.plan(module=module)
+        chosen = engine or plan.one
+        reason = plan.reasons[chosen]
+        if reason:
+            raise InvalidInput(f"The {chosen} engine cannot run {book.name}: {reason}.", remedy="Leave --engine out.")
+        way = Way(chosen, partial(book.decide_many, engine=chosen, module=module))
+    return Decider(book.name, book.version, way, book.inputs)
 
 
 def lines_of(stream: Chunks) -> Iterator[list[bytes | None]]:
@@ -166,13 +178,16 @@ Each line of output is {"outputs": {…}, "fired": [rules], "facts": {…},
 "rulebook": …, "version": …, "engine": …}, or {"error": {…}, "line": n} in its
 place. Exit status 1 when any line was refused. Optional facts may be left out.
 
+Rules over facts take documents: flat fields by name, and facts by type as lists:
+{"Supplier": [{"id": "S1"}], "Line": [{"supplier": "S1", "value": 250}]}.
+
 With --out a whole file is decided: its columns, the outputs (amounts as decimals),
 fired and error, a row for each row; an empty cell is an absent fact."""
 )
 @click.option("--rulebook", "name", required=True, help="A name of the library, or a file: a path with / or .grl.")
 @click.option("--facts", default="-", show_default=True, help="JSON lines, - is standard input; .parquet or .csv.")
 @click.option("--out", help="The .parquet file for the decisions of a .parquet or .csv file.")
-@click.option("--engine", type=click.Choice(ENGINES), help="By default the quickest that runs the rules.")
+@click.option("--engine", type=click.Choice(ALL_ENGINES), help="By default the quickest that runs the rules.")
 @click.option("--module", default="", help="Only the rules of this module, for example LINE or ORDER.")
 @click.option("--json", "_json", is_flag=True, help="JSON lines are what it always writes.")
 @click.pass_context
@@ -180,12 +195,14 @@ def decide(
     ctx: click.Context, name: str, facts: str, out: str | None, engine: str | None, module: str, _json: bool
 ) -> None:
     """Decide JSON lines or a whole file with a rulebook; nothing is stored and no order is made."""
-    book = rulebook_of(ctx.obj, name)
+    book = loaded(ctx.obj, name)
     if is_catalogue(facts, out) and out is not None:
+        if isinstance(book, FactRulebook):
+            raise InvalidInput(f"{name} has rules over facts; give it documents as JSON lines.", field="facts")
         if not decide_catalogue(book, Path(facts), Path(out), engine, module):
             ctx.exit(PARTLY)
         return
-    _decide_lines(ctx, Decider(book, engine, module), facts)
+    _decide_lines(ctx, decider(book, engine, module), facts)
 
 
 def _decide_lines(ctx: click.Context, decider: Decider, facts: str) -> None:
@@ -210,6 +227,14 @@ def rulebook_of(shell: Shell, name: str) -> Rulebook:
         return shell.rulebook(name)
     path = Path(name)
     return Rulebook.parse(shell.rulebook_text(path), path.name)
+
+
+def loaded(shell: Shell, name: str) -> Rulebook | FactRulebook:
+    """Give the rulebook of a name, or of a file, which may hold rules over facts."""
+    if "/" not in name and not name.endswith(GRL):
+        return shell.rulebook(name)
+    path = Path(name)
+    return load(shell.rulebook_text(path), path.name)
 
 
 def command(_name: str) -> click.Command:

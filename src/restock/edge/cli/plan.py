@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
-from restock.edge.cli.decide import rulebook_of
+from restock.edge.cli.decide import loaded
+from restock.edge.cli.decide_facts import fact_engines, how_kept
 from restock.edge.cli.output import Column, echo_json, table
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
+from restock.engine.rules import ENGINES, FactRulebook
 
 
 @click.command(
@@ -25,12 +27,20 @@ a catalogue; --engine takes any other that runs the rules."""
 @click.pass_obj
 def plan(shell: Shell, name: str, module: str, as_json: bool) -> None:
     """Say which engines run a rulebook, and why others cannot."""
-    book = rulebook_of(shell, name)
-    made = book.plan(module=module)
+    book = loaded(shell, name)
+    facts = book if isinstance(book, FactRulebook) else FactRulebook.parse(book.text, book.name)
+    if isinstance(book, FactRulebook):
+        reasons = dict.fromkeys(ENGINES, "it has rules over facts")
+        one, catalogue = next((name for name, why in fact_engines(book, facts).items() if not why), ""), ""
+    else:
+        made = book.plan(module=module)
+        reasons, one, catalogue = dict(made.reasons), made.one, made.catalogue
+    reasons |= fact_engines(book, facts)
     if as_json:
-        engines = {engine: {"runs": not reason, "reason": reason} for engine, reason in made.reasons.items()}
-        echo_json({"rulebook": book.name, "engines": engines, "one": made.one, "catalogue": made.catalogue})
+        engines = {engine: {"runs": not reason, "reason": reason} for engine, reason in reasons.items()}
+        echo_json({"rulebook": book.name, "engines": engines, "one": one, "catalogue": catalogue})
         return
-    rows = [(engine, "no" if reason else "yes", reason) for engine, reason in made.reasons.items()]
+    rows = [(engine, "no" if reason else "yes", reason) for engine, reason in reasons.items()]
     click.echo(table([Column("engine"), Column("runs"), Column("why not", cut=True)], rows))
-    click.echo(f"\none decision: {made.one}\na catalogue:  {made.catalogue}")
+    click.echo(f"\none decision: {one or 'none'}\na catalogue:  {catalogue or 'none'}")
+    click.echo(f"changes:      network, {how_kept(facts)}")

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import click
 
-from restock.core.errors import RestockError
+from restock.core.errors import InvalidInput, RestockError
 from restock.edge.cli.case_tests import test_all
 from restock.edge.cli.compare import boundary_cases, diff
 from restock.edge.cli.decide import GRL, rulebook_of
+from restock.edge.cli.fmt import fmt
 from restock.edge.cli.output import Column, echo_json, note, quantity, table
 from restock.edge.cli.plan import plan
 from restock.edge.cli.prove import prove_all
@@ -20,7 +21,7 @@ from restock.edge.cli.root import PARTLY
 from restock.edge.cli.rules_sql import sql
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
-from restock.engine.rules import Field, check
+from restock.engine.rules import Field, Rulebook, check, load
 from restock.engine.rules.finding import Finding
 from restock.engine.rules.lint import lint
 from restock.engine.rules.proof.lint import deep_lint
@@ -100,12 +101,19 @@ def _checked(shell: Shell, name: str, deep: bool) -> _Checked:
     try:
         if "/" in name or name.endswith(GRL):
             path = Path(name)
-            errors = check(shell.rulebook_text(path), path.name)
+            text = shell.rulebook_text(path)
+            errors = check(text, path.name)
             if errors:
                 return _Checked(name, path.name, errors)
-        book = rulebook_of(shell, name)
+            book = load(text, path.name)
+        else:
+            book = shell.rulebook(name)
+        if not book.rules:
+            raise InvalidInput(f"{book.name} has no rules.", field="rulebook", remedy="Write some, or remove it.")
     except RestockError as error:
         return _Checked(name, name, [error])
+    if not isinstance(book, Rulebook):  # rules over facts: what they reach depends on the facts there are
+        return _Checked(name, book.name, [], [], book.summary())
     findings = lint(book, possible_obstacles if installed() else None)
     if deep and not one_pass(book):
         known = {(one.place, one.kind) for one in findings}
@@ -153,7 +161,7 @@ def show(shell: Shell, name: str, text: bool, as_json: bool) -> None:
     click.echo("\n--text prints the rules.")
 
 
-for _command in (plan, sql, prove_all, test_all, diff, boundary_cases):
+for _command in (plan, sql, prove_all, test_all, diff, boundary_cases, fmt):
     rules.add_command(_command)
 
 

@@ -42,7 +42,7 @@ async def write_rows(path: Path, fields: Sequence[str], pages: Rows) -> int:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text; the file appears whole or stays as it was."""
+    """Write a text; the file appears whole or stays as it was. Raises InvalidInput, StorageFull."""
     with _whole(path) as file:
         file.write(text)
 

@@ -92,13 +92,33 @@ class Evaluator:
         try:
             return SqlEngine(self._source, self.program), ""
         except SqlRefused as refusal:
-            return None, refusal.what
+            return self._asked_narrowly(refusal.what)
+
+    def _asked_narrowly(self, refusal: str) -> tuple[SqlEngine | None, str]:
+        """Where inputs have no declared ranges, ask for those that fit; rows outside go the careful way."""
+        fitted = None if self.reason_against_columns else self._fitted[0]
+        if fitted is None or fitted.program is self.program:
+            return None, refusal
+        try:
+            return SqlEngine(self._source, fitted.program), ""
+        except SqlRefused:
+            return None, refusal
 
     def by_sql(self, rows: Iterable[Facts]) -> list[Decision | RestockError]:
         """Decide rows by SQL, in order; call it only when there is no reason against it."""
         engine = self._asked[0]
         assert engine is not None, "the caller looked"
-        return engine.decide_many(rows)
+        given = list(rows)
+        return [
+            self._again(facts) if isinstance(made, RestockError) else made
+            for facts, made in zip(given, engine.decide_many(given), strict=True)
+        ]
+
+    def _again(self, facts: Facts) -> Decision | RestockError:
+        try:
+            return self.decide(facts)
+        except RestockError as error:
+            return error
 
     def decide(self, facts: Facts) -> Decision:
         """Decide with the row function, or with the reference where the rules need forward chaining."""

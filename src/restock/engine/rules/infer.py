@@ -10,9 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from restock.engine.rules.ir import Kind
-from restock.engine.rules.syntax import Assignment, Binary, Call, Expression, Items, Literal, Name, Rule, Unary
+from restock.engine.rules.syntax import Assignment, Binary, Call, Element, Expression, Items, Literal, Name, Rule, Unary
 
-NUMERIC_FUNCTIONS = frozenset({"abs", "min", "max", "sum", "round", "floor", "ceil"})
+AVERAGES = frozenset({"avg", "average"})
+"""Functions that divide: they stand directly inside one of `ROUNDING`."""
+
+ROUNDING = frozenset({"round", "floor", "ceil"})
+
+NUMERIC_FUNCTIONS = frozenset({"abs", "min", "max", "sum"}) | ROUNDING | AVERAGES
 """Functions of numbers that give a number."""
 
 TEXT_FUNCTIONS = frozenset({"lower", "upper", "trim", "lowercase", "uppercase"})
@@ -25,10 +30,16 @@ _LOGIC = frozenset({"&&", "||"})
 _ARITHMETIC = frozenset({"-", "*", "/", "%", "<", "<=", ">", ">="})
 
 
-def infer_kinds(known: dict[str, Kind], rules: Iterable[Rule], conditions: Iterable[Expression]) -> dict[str, Kind]:
+def infer_kinds(
+    known: dict[str, Kind],
+    rules: Iterable[Rule],
+    conditions: Iterable[Expression],
+    undecided: set[str] | None = None,
+) -> dict[str, Kind]:
     """Give the kinds of `known` fields and of every other field that the rules and conditions name.
 
-    Runs until nothing new is learnt, which is after at most as many rounds as there are fields.
+    Runs until nothing new is learnt, which is after at most as many rounds as there are fields. What nothing decides is a
+    number; its names are added to `undecided`.
     """
     kinds = dict(known)
     inference = _Inference(kinds)
@@ -43,6 +54,8 @@ def infer_kinds(known: dict[str, Kind], rules: Iterable[Rule], conditions: Itera
                     inference.same(Name(action.target), action.value)
         for condition in all_conditions:
             inference.visit(condition, "bool")
+    if undecided is not None:
+        undecided |= set(inference.seen) - set(kinds)
     for name in inference.seen:
         kinds.setdefault(name, "number")
     return kinds
@@ -89,6 +102,8 @@ class _Inference:
             case Items():
                 found = [self.visit(item, expected) for item in node.items]
                 return next((kind for kind in found if kind is not None), None)
+            case Element():
+                return None
 
     def _binary(self, node: Binary, expected: Kind | None) -> Kind | None:
         if node.operator == "+":

@@ -44,7 +44,7 @@ class Token(NamedTuple):
 
 
 class Lexer:
-    """Reads one text. After `tokens`, `errors` holds what could not be read; lexing goes on behind it."""
+    """Reads one text. After `tokens`, `errors` holds what could not be read, and `comments` what was skipped."""
 
     def __init__(self, source: SourceText) -> None:
         self._source = source
@@ -53,6 +53,7 @@ class Lexer:
         self._line = 1
         self._line_start = 0
         self.errors: list[RuleError] = []
+        self.comments: list[tuple[Place, str]] = []
 
     def tokens(self) -> list[Token]:
         """Give all tokens; the last is of kind `end`."""
@@ -100,12 +101,14 @@ class Lexer:
             if end < 0:
                 self._report(place, "This comment is never closed; '*/' is missing.")
             self._advance(end + 2 if end >= 0 else len(text))
+            self.comments.append((place, text[at : self._at]))
             return None
         end = text.find("\n", at)
         end = len(text) if end < 0 else end
         match = _MODULE.match(text, at, end)
         self._advance(end)
         if match is None:
+            self.comments.append((place, text[at:end].rstrip()))
             return None
         if not match.group(1).isidentifier():
             self._report(place, "A module comment names its module: ';; MODULE: LINE'.")

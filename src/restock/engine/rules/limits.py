@@ -40,6 +40,9 @@ MAX_TEXT = 1_000
 MAX_CYCLES = 100
 """Most cycles of forward chaining, as the published engine has it; then the rules that still fire are named."""
 
+MAX_FIRINGS = 10_000
+"""Most firings of one evaluation over facts; then the rules that still fire are named."""
+
 INT64_LIMIT = 2**63
 """What columns and SQL can hold: |value| x 10^decimals of every field and intermediate stays below."""
 

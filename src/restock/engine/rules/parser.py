@@ -6,21 +6,22 @@ What the published language knows and Restock does not run is refused here by na
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from restock.engine.rules.errors import RuleError, SourceText, nearest
+from restock.engine.rules.errors import Place, RuleError, SourceText, nearest
 from restock.engine.rules.lexer import Lexer, Token
 from restock.engine.rules.limits import MAX_ERRORS, MAX_RULES, MAX_SALIENCE
-from restock.engine.rules.parser_expressions import RESERVED, ExpressionParser
+from restock.engine.rules.parser_blocks import BlockParser
+from restock.engine.rules.parser_expressions import RESERVED
 from restock.engine.rules.syntax import (
     MAIN,
     Action,
-    Assignment,
     Attribute,
     Declaration,
     EnumDeclaration,
     FieldDeclaration,
-    Log,
+    Module,
+    Query,
     Rule,
     RulebookSyntax,
     Statement,
@@ -35,11 +36,9 @@ TEXTS: Final = ("agenda-group", "activation-group", "date-effective", "date-expi
 
 ATTRIBUTES: Final = ("salience", *FLAGS, *TEXTS)
 
-TOP_LEVEL: Final = ("rule", "input", "output", "enum", "assume", "invariant")
+TOP_LEVEL: Final = ("rule", "input", "output", "enum", "assume", "invariant", "query", "defmodule")
 
 REFUSED_TOP_LEVEL: Final = {
-    "query": "Queries (backward chaining) are not supported; rules run forward.",
-    "defmodule": "'defmodule' is not supported; a comment ';; MODULE: NAME' starts a module.",
     "deftemplate": "'deftemplate' is not supported; fields are flat and declared with input and output.",
     "defglobal": "'defglobal' is not supported; a decision depends on its inputs only.",
     "deffacts": "'deffacts' is not supported; facts come with each decision.",
@@ -47,13 +46,13 @@ REFUSED_TOP_LEVEL: Final = {
     "function": "'function' is not supported; rules use the built-in functions.",
 }
 
-REFUSED_ACTIONS: Final = {
-    "retract": "'retract' is not supported: a rule sets fields and never removes facts.",
-    "ActivateAgendaGroup": "Agenda groups are not supported; order rules by salience.",
-    "ScheduleRule": "A rule cannot schedule another; the flow decides when to evaluate.",
-    "CompleteWorkflow": "A rule only decides; the flow acts.",
-    "SetWorkflowData": "A rule only decides; set an output field instead.",
-}
+
+class Item(NamedTuple):
+    """A declaration, rule, module or query with the places of its first and last word."""
+
+    first: Place
+    last: Place
+    node: object
 
 
 def parse(source: SourceText) -> tuple[RulebookSyntax, list[RuleError]]:
@@ -65,26 +64,46 @@ def parse(source: SourceText) -> tuple[RulebookSyntax, list[RuleError]]:
     return syntax, errors[:MAX_ERRORS]
 
 
-class Parser(ExpressionParser):
-    """Reads declarations and rules; `errors` holds what was wrong."""
+class Parser(BlockParser):
+    """Reads declarations, rules, modules and queries; `errors` holds what was wrong."""
 
     def __init__(self, source: SourceText, tokens: list[Token]) -> None:
         super().__init__(source, tokens)
         self._module = MAIN
         self.errors: list[RuleError] = []
+        self.items: list[Item] = []
 
     def rulebook(self) -> RulebookSyntax:
         """Read the whole text."""
         declarations: list[Declaration] = []
         rules: list[Rule] = []
+        modules: list[Module] = []
+        queries: list[Query] = []
         while self.here.kind != "end" and len(self.errors) < MAX_ERRORS:
             start = self._at
             try:
-                self._top_level(declarations, rules)
+                self._block(declarations, rules, modules, queries)
             except RuleError as error:
                 self.errors.append(error)
                 self._recover(start)
-        return RulebookSyntax(tuple(declarations), tuple(rules))
+        return RulebookSyntax(tuple(declarations), tuple(rules), tuple(modules), tuple(queries))
+
+    def _block(
+        self, declarations: list[Declaration], rules: list[Rule], modules: list[Module], queries: list[Query]
+    ) -> None:
+        """Read one declaration, rule, module or query, and note where it stands."""
+        start = self.here.place
+        lists: tuple[list[Any], ...] = (declarations, rules, modules, queries)
+        before = [len(found) for found in lists]
+        if self.is_word("defmodule"):
+            modules.append(self.module())
+        elif self.is_word("query"):
+            queries.append(self.query())
+        else:
+            self._top_level(declarations, rules)
+        for found, length in zip(lists, before, strict=True):
+            if len(found) > length:
+                self.items.append(Item(start, self._tokens[self._at - 1].place, found[-1]))
 
     def _top_level(self, declarations: list[Declaration], rules: list[Rule]) -> None:
         token = self.here
@@ -108,7 +127,7 @@ class Parser(ExpressionParser):
 
     def _recover(self, start: int) -> None:
         """Go on at the next rule, declaration or module comment that begins a line behind the failed one."""
-        self.reset_nesting()
+        self.reset()
         self._at = max(self._at, start + 1)
         self._at = min(self._at, len(self._tokens) - 1)
         while self.here.kind not in ("end", "module"):
@@ -137,7 +156,7 @@ class Parser(ExpressionParser):
         actions: list[Action] = []
         while not self.is_symbol("}"):
             if not self.accept(";"):
-                actions.append(self._action())
+                actions.append(self.action())
         self.advance()
         return self._assembled(Rule(token.text, condition, tuple(actions), description, place=place), found)
 
@@ -184,42 +203,6 @@ class Parser(ExpressionParser):
         if number != int(number) or abs(number) > MAX_SALIENCE:
             raise self.error(f"Salience is a whole number up to {MAX_SALIENCE}.", place)
         return int(number)
-
-    def _action(self) -> Action:
-        token = self.here
-        if token.kind != "name" or token.text in RESERVED:
-            raise self.error(f"Expected an action such as 'field = value;', found {token.shown()}.")
-        if self.ahead("("):
-            return self._call_action(token)
-        if token.text.startswith(("$", "?")):
-            raise self.error(f"Objects ('{token.text}') are not supported; set a field by its name.")
-        target = self.path()
-        if self.is_symbol("("):
-            raise self.error(f"Methods ('{target}(...)') are not called from a rule.", token.place)
-        if self.is_symbol("+="):
-            raise self.error("'+=' appends to a list in the published engine; write field = field + value.")
-        self.expect("=", f"behind '{target}'")
-        value = self.expression()
-        self._end_of_action()
-        return Assignment(target, value, token.place)
-
-    def _call_action(self, token: Token) -> Action:
-        if token.text in REFUSED_ACTIONS:
-            raise self.error(REFUSED_ACTIONS[token.text])
-        if token.text.lower() != "log":
-            raise self.error(
-                f"There is no action '{token.text}'; rules decide and never act.",
-                suggestion=nearest(token.text, ["Log"]),
-            )
-        self.advance()
-        self.advance()
-        arguments = self.arguments()
-        self._end_of_action()
-        return Log(arguments, token.place)
-
-    def _end_of_action(self) -> None:
-        if not self.is_symbol("}"):
-            self.expect(";", "behind the action")
 
     def _field(self) -> FieldDeclaration:
         role = self.advance().text

@@ -30,6 +30,7 @@ WORD_OPERATORS: Final = {
     "endsWith": "endsWith",
     "ends_with": "endsWith",
     "not_contains": "not_contains",
+    "matches": "matches",
     "in": "in",
 }
 """Operators written as words, and the form in which the tree keeps them."""
@@ -38,30 +39,6 @@ TEXT_OPERATORS: Final = frozenset({"contains", "startsWith", "endsWith"})
 """Operators that may also be called: contains(a, b)."""
 
 COMPARISONS: Final = frozenset({"==", "!=", ">", ">=", "<", "<="})
-
-REFUSED_CALLS: Final = {
-    "exists": "'exists' looks over many facts; a decision has one set of facts.",
-    "forall": "'forall' looks over many facts; a decision has one set of facts.",
-    "accumulate": "'accumulate' looks over many facts; give the sum as an input.",
-    "has": "'has' is not supported; declare the input with a default.",
-    "avg": "'avg' would need a division; write round((a + b) / 2, 2).",
-    "average": "'average' would need a division; write round((a + b) / 2, 2).",
-    "now": "A rule has no clock; give the date as an input.",
-    "random": "A rule has no randomness: the same facts give the same decision.",
-}
-"""Calls of the published language that no engine runs, and why."""
-
-REFUSED_WORDS: Final = {
-    "matches": "'matches' means three things in the published engine; use contains, startsWith or endsWith.",
-    "count": "Lists of values ('count') are not supported; give the count as an input.",
-    "first": "Lists of values ('first') are not supported.",
-    "last": "Lists of values ('last') are not supported.",
-    "empty": "Lists of values ('empty') are not supported.",
-    "not_empty": "Lists of values ('not_empty') are not supported.",
-    "collect": "Lists of values ('collect') are not supported.",
-    "from": "Streams ('from stream') are not supported in a rule.",
-}
-"""Words behind a value that the published language knows and no engine runs."""
 
 RESERVED: Final = frozenset({"when", "then", "rule", "true", "false", "null", *WORD_OPERATORS})
 """Words that cannot name a field."""
@@ -75,6 +52,7 @@ class ExpressionParser:
         self._tokens = tokens
         self._at = 0
         self._nesting = 0
+        self.in_query = False
 
     @property
     def here(self) -> Token:
@@ -121,7 +99,7 @@ class ExpressionParser:
     def expression(self) -> Expression:
         """Read one whole expression and check its depth."""
         start = self.here.place
-        result = self._or()
+        result = self.where(self._or())
         level: list[Expression] = [result]
         depth = 0
         while level:
@@ -131,25 +109,37 @@ class ExpressionParser:
             level = [child for node in level for child in children(node)]
         return result
 
+    def element(self, token: Token) -> Expression | None:
+        """Read what looks over facts, where one begins; `PatternParser` knows them."""
+        raise NotImplementedError
+
+    def behind(self, left: Expression) -> Expression:
+        """Read a word of lists behind a value."""
+        raise NotImplementedError
+
+    def where(self, goal: Expression) -> Expression:
+        """Read the conditions of a goal."""
+        raise NotImplementedError
+
     def _or(self) -> Expression:
-        return self._chain(self._and, "||")
+        return self._chain(self._and, "||", word="OR")
 
     def _and(self) -> Expression:
-        return self._chain(self._not, "&&")
+        return self._chain(self._not, "&&", word="AND")
 
     def _not(self) -> Expression:
-        if not self.is_symbol("!"):
+        if not self.is_symbol("!") and not (self.in_query and self.is_word("NOT")):
             return self._comparison()
         place = self.advance().place
         return self._nested(lambda: Unary("!", self._not(), place), place)
 
     def _comparison(self) -> Expression:
-        left = self._sum()
+        left = self.behind(self._sum())
         operator = self._comparison_operator()
         if operator is None:
             return left
         place = self.advance().place
-        right = self._items() if operator == "in" else self._sum()
+        right = self._items() if operator == "in" and self.is_symbol("[") else self._sum()
         if self._comparison_operator() is not None:
             raise self.error("Comparisons do not chain; join them with &&.")
         if operator == "not_contains":
@@ -162,8 +152,6 @@ class ExpressionParser:
             if token.text == "=":
                 raise self.error("'=' assigns; compare with '=='.", suggestion="==")
             return token.text if token.text in COMPARISONS else None
-        if token.kind == "name" and token.text in REFUSED_WORDS:
-            raise self.error(REFUSED_WORDS[token.text])
         return WORD_OPERATORS.get(token.text) if token.kind == "name" else None
 
     def _items(self) -> Expression:
@@ -179,11 +167,11 @@ class ExpressionParser:
     def _product(self) -> Expression:
         return self._chain(self._sign, "*", "/", "%")
 
-    def _chain(self, part: Callable[[], Expression], *symbols: str) -> Expression:
+    def _chain(self, part: Callable[[], Expression], *symbols: str, word: str = "") -> Expression:
         result = part()
-        while self.is_symbol(*symbols):
+        while self.is_symbol(*symbols) or (self.in_query and word and self.is_word(word)):
             token = self.advance()
-            result = Binary(token.text, result, part(), token.place)
+            result = Binary(symbols[0] if token.kind == "name" else token.text, result, part(), token.place)
         return result
 
     def _sign(self) -> Expression:
@@ -198,7 +186,7 @@ class ExpressionParser:
         token = self.here
         if self.is_symbol("("):
             self.advance()
-            inner = self._nested(self._or, token.place)
+            inner = self.where(self._nested(self._or, token.place))
             self.expect(")", "to close the parenthesis")
             return inner
         if token.kind == "number":
@@ -218,14 +206,11 @@ class ExpressionParser:
         if word in ("true", "false"):
             self.advance()
             return Literal(word == "true", token.place)
-        if word == "null":
-            raise self.error("There is no null: an input that may be absent is declared with a default.")
+        element = self.element(token)
+        if element is not None:
+            return element
         if word in RESERVED and not (word in TEXT_OPERATORS and self.ahead("(")):
             raise self.error(f"Expected a value, found '{word}'.")
-        if word.startswith(("$", "?")):
-            raise self.error(f"Patterns with variables ('{word}') are not supported; use the field's name.")
-        if self.ahead(":"):
-            raise self.error(f"Typed patterns and streams ('{word}: ...') are not supported; use flat fields.")
         if self.ahead("("):
             return self._call(token)
         name = self.path()
@@ -244,8 +229,6 @@ class ExpressionParser:
         return ".".join(parts)
 
     def _call(self, token: Token) -> Expression:
-        if token.text in REFUSED_CALLS:
-            raise self.error(REFUSED_CALLS[token.text])
         self.advance()
         self.advance()
         if token.text == "test":
@@ -277,6 +260,7 @@ class ExpressionParser:
         self._nesting -= 1
         return result
 
-    def reset_nesting(self) -> None:
+    def reset(self) -> None:
         """Forget the nesting of an expression that was given up with an error."""
         self._nesting = 0
+        self.in_query = False

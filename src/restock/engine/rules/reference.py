@@ -150,7 +150,7 @@ def _computed(node: Expr, values: Mapping[str, Value]) -> Value:
             case Rounded():
                 return _rounded(node, values)
             case Apply():
-                return _FUNCTIONS[node.function](*(evaluate(argument, values) for argument in node.arguments))
+                return FUNCTIONS[node.function](*(evaluate(argument, values) for argument in node.arguments))
             case _:
                 raise AssertionError("every node is known")
     except ZeroDivisionError:
@@ -197,7 +197,7 @@ _COMPARE: Final[dict[str, Callable[[Value, Value], bool]]] = {
     ">=": lambda left, right: _decimal(left) >= _decimal(right),
 }
 
-_FUNCTIONS: Final[dict[str, Callable[..., Value]]] = {
+FUNCTIONS: Final[dict[str, Callable[..., Value]]] = {
     "abs": lambda value: value.copy_abs(),
     "min": lambda *values: min(values),
     "max": lambda *values: max(values),
@@ -209,7 +209,15 @@ _FUNCTIONS: Final[dict[str, Callable[..., Value]]] = {
     "startsWith": lambda text, part: text.startswith(part),
     "endsWith": lambda text, part: text.endswith(part),
     "join": join_texts,
+    # of facts only: an absent value is None, a list is a tuple
+    "has": lambda value: value is not None,
+    "count": lambda values: Decimal(len(values)),
+    "empty": lambda values: not values,
+    "member": lambda values, value: value in values,
+    "first": lambda values: values[0],
+    "last": lambda values: values[-1],
 }
+"""What `Apply` computes."""
 
 
 def _decimal(value: Value) -> Decimal:

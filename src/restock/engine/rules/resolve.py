@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from restock.engine.rules.beyond import never, scalar_refusals
 from restock.engine.rules.declarations import Declared, read_declarations
 from restock.engine.rules.errors import Problems, RuleError, SourceText
 from restock.engine.rules.infer import infer_kinds
 from restock.engine.rules.ir import Claim, Field, Program, RuleIR, Write, conjuncts, fields_read
 from restock.engine.rules.limits import MAX_ERRORS
+from restock.engine.rules.module_rules import check_modules
 from restock.engine.rules.names import inferred_fields
 from restock.engine.rules.printer import print_expression
 from restock.engine.rules.ranges import Ranges, measure
@@ -30,15 +32,18 @@ class Resolved:
 
 def resolve(source: SourceText, syntax: RulebookSyntax) -> Resolved:
     """Give the program its names, kinds, decimals and ranges. Raises Problems with every error found."""
-    errors: list[RuleError] = []
+    errors = [*never(source, syntax), *scalar_refusals(source, syntax)]
+    if errors:
+        raise Problems(errors[:MAX_ERRORS])
     declared = read_declarations(source, syntax, errors)
-    _check_rules(source, syntax, errors)
+    check_names(source, syntax, errors)
+    check_modules(source, syntax, errors)
     known = {name: one.kind for name, one in declared.fields.items()}
     kinds = infer_kinds(known, syntax.rules, [])
     fields = inferred_fields(source, syntax, declared, kinds, errors)
     kinds = {name: one.kind for name, one in fields.items()}
     typer = ExpressionTyper(source, kinds, {name: one.values for name, one in fields.items()})
-    fields = _derive(source, declared, fields, typer, errors)
+    fields = derive_defaults(source, declared, fields, typer, errors)
     rules = _typed_rules(syntax, fields, typer, errors)
     assumed = _claims(declared, "assume", typer, errors)
     invariants = _claims(declared, "invariant", typer, errors)
@@ -82,31 +87,17 @@ def _refuse_overflow(source: SourceText, program: Program, ranges: Ranges) -> No
         raise source.error(ranges.widest.place, message[0].upper() + message[1:])
 
 
-def _check_rules(source: SourceText, syntax: RulebookSyntax, errors: list[RuleError]) -> None:
+def check_names(source: SourceText, syntax: RulebookSyntax, errors: list[RuleError]) -> None:
+    """Refuse two rules of one name."""
     seen: dict[str, int] = {}
     for rule in syntax.rules:
         if rule.name in seen:
             message = f"There is already a rule '{rule.name}' at line {seen[rule.name]}."
             errors.append(source.error(rule.place, message))
         seen.setdefault(rule.name, rule.place.line)
-        for attribute in rule.attributes:
-            if attribute.value is not False:
-                message = f"'{attribute.name}' is not supported: {_WHY_NOT[attribute.name]}"
-                errors.append(source.error(attribute.place, message))
 
 
-_WHY_NOT = {
-    "lock-on-active": "rules have no agenda groups; order them by salience.",
-    "agenda-group": "order rules by salience, and divide them with ';; MODULE: NAME'.",
-    "activation-group": "make the conditions exclude one another.",
-    "date-effective": "a date selects the version of a rulebook, not a rule.",
-    "date-expires": "a date selects the version of a rulebook, not a rule.",
-    "auto-focus": "rules have no agenda groups; order them by salience.",
-    "ruleflow-group": "order rules by salience, and divide them with ';; MODULE: NAME'.",
-}
-
-
-def _derive(
+def derive_defaults(
     source: SourceText,
     declared: Declared,
     fields: dict[str, Field],

@@ -16,6 +16,7 @@ from typing import Final, cast
 
 from restock.engine.rules.arithmetic import divide, join_texts, remainder
 from restock.engine.rules.errors import SourceText
+from restock.engine.rules.guards import Held, Run, runs
 from restock.engine.rules.ir import Const, Field, Program, RuleIR, Value, Write
 from restock.engine.rules.row_expressions import RowExpressions, literal, scaled_constant
 
@@ -40,8 +41,10 @@ class RowProgram:
 
 def compile_row(source: SourceText, program: Program, inputs: tuple[Field, ...]) -> RowProgram:
     """Generate and compile the function for a program that one pass decides; `inputs` are its parameters in order."""
-    code = _Writer(source, program, inputs).text()
+    writer = _Writer(source, program, inputs)
+    code = writer.text()
     namespace: dict[str, object] = {"divide": divide, "remainder": remainder, "join_texts": join_texts}
+    namespace |= writer.tables
     exec(compile(code, f"<row of {source.name}>", "exec"), namespace)  # noqa: S102 - generated from the IR, names numbered
     function = cast(RowFunction, namespace["row"])
     return RowProgram(function, code, inputs, program.outputs, tuple(rule.name for rule in program.rules))
@@ -62,6 +65,7 @@ class _Writer:
         self._names: Final = names
         self._fields = program.fields()
         self._expressions = RowExpressions(source, self._fields, names)
+        self.tables: dict[str, dict[Held, int]] = {}
 
     def text(self) -> str:
         """Write the whole function."""
@@ -69,11 +73,21 @@ class _Writer:
         for one in self._program.outputs:
             lines.append(f"    {self._names[one.name]} = {scaled_constant(start_value(one), one.decimals)}")
         lines.append("    fired = 0")
-        for position, rule in enumerate(self._program.rules):
-            lines += self._rule(rule, position)
+        for part in runs(self._program.rules, {one.name: one for one in self._inputs}):
+            lines += self._run(part) if isinstance(part, Run) else self._rule(part[1], part[0])
         results = [self._names[one.name] for one in self._program.outputs]
         lines.append(f"    return ({', '.join([*results, 'fired'])},)")
         return "\n".join(lines) + "\n"
+
+    def _run(self, run: Run) -> list[str]:
+        """Look the value up once, then choose by halves."""
+        name = f"cases{len(self.tables)}"
+        self.tables[name] = {value: at for at, value in enumerate(run.cases)}
+        cases = [
+            [line for position, rule in case for line in self._rule(rule, position)] for case in run.cases.values()
+        ]
+        lines = [f"    at = {name}.get({self._names[run.field]})", "    if at is not None:"]
+        return lines + [f"    {line}" for line in _halves(cases, 0)]
 
     def _rule(self, rule: RuleIR, position: int) -> list[str]:
         lines = [f"    if {self._expressions.condition(rule.condition)}:"]
@@ -90,3 +104,13 @@ class _Writer:
         if field.values and not isinstance(write.value, Const):
             lines += [f"if {name} not in {field.values!r}:", "    raise OverflowError"]
         return lines
+
+
+def _halves(cases: list[list[str]], first: int) -> list[str]:
+    """Write a choice among cases by their number, which begins at `first`."""
+    if len(cases) == 1:
+        return cases[0]
+    half = len(cases) // 2
+    lower, upper = _halves(cases[:half], first), _halves(cases[half:], first + half)
+    indented = [f"    {line}" for line in lower], [f"    {line}" for line in upper]
+    return [f"    if at < {first + half}:", *indented[0], "    else:", *indented[1]]

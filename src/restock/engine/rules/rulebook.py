@@ -13,7 +13,7 @@ from restock.engine.rules.columns_arrays import decide_arrays
 from restock.engine.rules.columns_frame import decide_frame
 from restock.engine.rules.decision import Decision
 from restock.engine.rules.engines import Plan, decide_many_best, engine_named, plan_engines
-from restock.engine.rules.errors import Problems, RuleError, SourceText, nearest
+from restock.engine.rules.errors import Problems, SourceText, nearest
 from restock.engine.rules.evaluator import Evaluator
 from restock.engine.rules.explain import Explanation, explain
 from restock.engine.rules.ir import Field, Program, Value
@@ -192,17 +192,3 @@ class Rulebook:
             found = Evaluator(self._source, module_program(self._source, self._program, module))
             self._evaluators[module] = found
         return found
-
-
-def check(text: str, name: str) -> list[RuleError]:
-    """Give everything wrong with a text, in its order, at least one error for each wrong rule; empty when it loads."""
-    source = SourceText(name, text)
-    syntax, errors = parse(source)
-    try:
-        resolve(source, syntax)
-    except Problems as problems:
-        if not errors:
-            return problems.errors
-        known = {error.line for error in errors}
-        errors += [error for error in problems.errors if error.line not in known]
-    return sorted(errors, key=lambda error: (error.line, error.column))

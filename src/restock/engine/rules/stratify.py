@@ -7,17 +7,18 @@ equal salience exclude one another or neither writes what the other reads or wri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from restock.engine.rules.disjoint import exclusive
-from restock.engine.rules.ir import RuleIR
+from restock.engine.rules.disjoint import exclusive, fixed_values
+from restock.engine.rules.ir import RuleIR, Value
 
 SHOWN = 5
 """Most readers that a reason names."""
 
 MAX_PAIRS = 500
-"""Most rules of one salience compared with one rule: a table of categories that exclude one another has hundreds."""
+"""Most rules of one salience compared with one rule; those that a guard tells apart do not count."""
 
 
 def reason_against_one_pass(rules: Sequence[RuleIR]) -> str:
@@ -58,21 +59,56 @@ def _self_trigger(rules: Sequence[RuleIR]) -> str:
 
 def _race(rules: Sequence[RuleIR]) -> str:
     """Look at pairs of equal salience where one writes a field that the other touches; other pairs cost nothing."""
+    fixed = {rule.name: fixed_values(rule.condition) for rule in rules}
     for salience, group in groupby(rules, key=lambda rule: rule.salience):
-        touching: dict[str, list[RuleIR]] = {}
-        writing: dict[str, list[RuleIR]] = {}
-        for rule in group:
+        tied = list(group)
+        guard = _commonest(fixed[rule.name] for rule in tied)
+        touching, writing = _Rivals(guard, fixed), _Rivals(guard, fixed)
+        for rule in tied:
             read = dict.fromkeys((*rule.condition_reads, *rule.action_reads))
-            rivals = [(name, other) for name in rule.targets for other in touching.get(name, [])]
-            rivals += [(name, other) for name in read for other in writing.get(name, [])]
+            rivals = [(name, other) for name in rule.targets for other in touching.of(name, rule)]
+            rivals += [(name, other) for name in read for other in writing.of(name, rule)]
             reason = _against(rule, rivals, salience)
             if reason:
                 return reason
             for name in rule.targets:
-                writing.setdefault(name, []).append(rule)
+                writing.add(name, rule)
             for name in dict.fromkeys((*rule.targets, *read)):
-                touching.setdefault(name, []).append(rule)
+                touching.add(name, rule)
     return ""
+
+
+def _commonest(fixed: Iterable[dict[str, Value]]) -> str:
+    """Give the field that most rules fix to a value; empty when none does."""
+    counts = Counter(name for values in fixed for name in values)
+    return max(counts, key=lambda name: counts[name], default="")
+
+
+class _Rivals:
+    """Rules by a field that they touch, and by the value of the guard: those of another value exclude one another."""
+
+    def __init__(self, guard: str, fixed: dict[str, dict[str, Value]]) -> None:
+        self._guard = guard
+        self._fixed = fixed
+        self._free: dict[str, list[RuleIR]] = {}
+        self._guarded: dict[str, dict[Value, list[RuleIR]]] = {}
+
+    def of(self, name: str, rule: RuleIR) -> list[RuleIR]:
+        """Give the rules that touch the field and are not told apart from a rule by the guard."""
+        guarded = self._guarded.get(name, {})
+        value = self._fixed[rule.name].get(self._guard)
+        found = self._free.get(name, [])
+        if value is not None:
+            return [*found, *guarded.get(value, [])]
+        return [*found, *(other for others in guarded.values() for other in others)]
+
+    def add(self, name: str, rule: RuleIR) -> None:
+        """Add a rule that touches the field."""
+        value = self._fixed[rule.name].get(self._guard)
+        if value is None:
+            self._free.setdefault(name, []).append(rule)
+        else:
+            self._guarded.setdefault(name, {}).setdefault(value, []).append(rule)
 
 
 def _against(rule: RuleIR, rivals: list[tuple[str, RuleIR]], salience: int) -> str:

@@ -6,7 +6,8 @@ was laid out, so that parsing a printed tree gives an equal tree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from restock.engine.rules.errors import Place
@@ -70,7 +71,18 @@ class Items:
     place: Place = field(default=NOWHERE, compare=False, repr=False)
 
 
-Expression = Literal | Name | Unary | Binary | Call | Items
+class Element:
+    """What stands in a condition and looks over facts or lists; its kinds are in `syntax_patterns`."""
+
+    __slots__ = ()
+    place: Place
+
+    def parts(self) -> tuple[Expression, ...]:
+        """Give the expressions it holds."""
+        return ()
+
+
+Expression = Literal | Name | Unary | Binary | Call | Items | Element
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +147,35 @@ class Log:
     place: Place = field(default=NOWHERE, compare=False, repr=False)
 
 
-Action = Assignment | Log
+@dataclass(frozen=True, slots=True)
+class Append:
+    """`list += expression;`."""
+
+    target: str
+    value: Expression
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MethodCall:
+    """`$object.method(...)`: setX sets a field, everything else is refused by name."""
+
+    target: str
+    method: str
+    arguments: tuple[Expression, ...]
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionCall:
+    """`retract($o)`, `ActivateAgendaGroup("a")`, or an action that no engine runs."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
+
+
+Action = Assignment | Log | Append | MethodCall | ActionCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +203,62 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Import:
+    """What a module takes from another: patterns of rule names and of templates (empty: none given)."""
+
+    module: str
+    rules: str
+    templates: str = ""
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """`defmodule`: what it lets others see (all, none or a pattern), and what it takes from them."""
+
+    name: str
+    exports: str
+    imports: tuple[Import, ...] = ()
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """`query`: a goal to be shown from the facts; `settings` are the written ones by name, in the order of the text."""
+
+    name: str
+    goal: Expression
+    settings: tuple[tuple[str, str | int | bool], ...] = ()
+    condition: Expression | None = None
+    answers: tuple[tuple[str, tuple[Action, ...]], ...] = ()
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class RulebookSyntax:
-    """A whole text: declarations and rules, each in the order of the text."""
+    """A whole text: declarations, rules, modules and queries, each in the order of the text."""
 
     declarations: tuple[Declaration, ...]
     rules: tuple[Rule, ...]
+    modules: tuple[Module, ...] = ()
+    queries: tuple[Query, ...] = ()
+
+
+def rebuilt(node: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """Give the expression with changed parts. Of `round` only the number: decimals and mode are words, not fields."""
+    match node:
+        case Unary():
+            return replace(node, operand=change(node.operand))
+        case Binary():
+            return replace(node, left=change(node.left), right=change(node.right))
+        case Call(function="round"):
+            return replace(node, arguments=(*map(change, node.arguments[:1]), *node.arguments[1:]))
+        case Call():
+            return replace(node, arguments=tuple(map(change, node.arguments)))
+        case Items():
+            return replace(node, items=tuple(map(change, node.items)))
+        case _:
+            return node
 
 
 def children(node: Expression) -> tuple[Expression, ...]:
@@ -181,5 +272,7 @@ def children(node: Expression) -> tuple[Expression, ...]:
             return node.arguments
         case Items():
             return node.items
+        case Element():
+            return node.parts()
         case _:
             return ()

@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from restock.core.quantity import plain
 from restock.engine.rules.errors import Place, RuleError, SourceText, nearest
-from restock.engine.rules.infer import literal_kind
+from restock.engine.rules.infer import AVERAGES, literal_kind
 from restock.engine.rules.ir import (
     Apply,
     Arithmetic,
@@ -28,7 +28,8 @@ from restock.engine.rules.ir import (
     kind_of,
 )
 from restock.engine.rules.parser_expressions import COMPARISONS
-from restock.engine.rules.syntax import Binary, Call, Expression, Items, Literal, Name, Unary
+from restock.engine.rules.syntax import Binary, Call, Element, Expression, Items, Literal, Name, Unary
+from restock.engine.rules.wildcards import wildcard
 
 Join = Callable[[Expr, Expr], Expr]
 
@@ -58,7 +59,7 @@ _SIGNATURES: Final[dict[str, tuple[Kind, int, int, Kind]]] = {
 }
 """Kind of the arguments, their least and greatest count, kind of the result."""
 
-FUNCTIONS: Final = ("round", "floor", "ceil", *_SIGNATURES, *_ALIASES)
+FUNCTIONS: Final = ("round", "floor", "ceil", "avg", *_SIGNATURES, *_ALIASES)
 """Every function a rule may call."""
 
 _WORDS: Final[dict[Kind, str]] = {"number": "a number", "text": "a text", "bool": "true or false"}
@@ -108,6 +109,8 @@ class ExpressionTyper:
                 return self._call(node)
             case Items():
                 raise self._error(node.place, "A list may stand only behind 'in'.")
+            case Element():
+                raise self._error(node.place, "Facts and lists cannot stand inside a value or a comparison.")
 
     def _name(self, node: Name) -> Expr:
         kind = self._kinds.get(node.name)
@@ -122,6 +125,8 @@ class ExpressionTyper:
             return Logic(operator, left, self.typed(node.right, "bool", f"'{operator}' joins conditions"), place)
         if operator == "in":
             return self._membership(node)
+        if operator == "matches":
+            return self._expression(wildcard(self._source, node))
         if operator in COMPARISONS:
             return self._compare(operator, self._expression(node.left), self._expression(node.right), place)
         if operator == "/":
@@ -187,6 +192,9 @@ class ExpressionTyper:
         if function != "round":
             mode = cast(RoundingMode, function)
         inner = node.arguments[0]
+        if isinstance(inner, Call) and inner.function in AVERAGES:
+            count = Literal(Decimal(len(inner.arguments)), inner.place)
+            inner = Binary("/", Call("sum", inner.arguments, inner.place), count, inner.place)
         reason = f"'{function}' takes a number"
         if isinstance(inner, Binary) and inner.operator == "/":
             operand = self.typed(inner.left, "number", reason)

@@ -1,0 +1,85 @@
+"""How `restock decide` asks rules over facts, and the network, which also runs rules of one set of fields.
+
+A line is then a document: flat fields by name and facts by type, `{"Supplier": [{…}], "Line": [{…}], "limit": 5}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from restock.core.errors import InvalidInput, RestockError
+from restock.engine.rules import ENGINES, Decision, FactRulebook, Rulebook
+from restock.engine.rules.network import decide as decide_on_network
+from restock.engine.rules.network import reason_against_increments
+
+AGENDA, NETWORK = "agenda", "network"
+
+ALL_ENGINES = (*ENGINES, AGENDA, NETWORK)
+"""Every engine by the name that people use; the last two run rules over facts."""
+
+
+class Made(NamedTuple):
+    """What a line came to."""
+
+    outputs: Mapping[str, object]
+    fired: tuple[str, ...]
+    facts: Mapping[str, object]
+
+
+class Way(NamedTuple):
+    """How lines are decided: the engine's name, and the function that decides several."""
+
+    engine: str
+    decide_many: Callable[[Iterable[Mapping[str, object]]], Iterable[Decision | Made | RestockError]]
+
+
+def fact_engines(book: Rulebook | FactRulebook, facts: FactRulebook) -> dict[str, str]:
+    """Say for agenda and network why they do not run a text; empty where they do."""
+    if isinstance(book, Rulebook):
+        return {AGENDA: "the reference engine is the agenda of such rules", NETWORK: ""}
+    reason = (
+        "these rules look at streams in time; run them from Python (Network, Streams)" if facts.program.windows else ""
+    )
+    return {AGENDA: reason, NETWORK: reason}
+
+
+def how_kept(facts: FactRulebook) -> str:
+    """Say how the network follows changes of facts."""
+    reason = reason_against_increments(facts.program)
+    return f"from scratch at each change: {reason}" if reason else "by increments"
+
+
+def way_of(book: Rulebook | FactRulebook, facts: FactRulebook, engine: str | None, module: str) -> Way:
+    """Give how to decide with rules over facts, or on the network. Raises InvalidInput when that cannot be."""
+    if module:
+        raise InvalidInput("Agenda and network run whole rulebooks.", field="module", remedy="Leave --module out.")
+    chosen = engine or AGENDA
+    reasons = fact_engines(book, facts)
+    reason = reasons.get(chosen, "it has rules over facts")
+    if reason:
+        raise InvalidInput(f"The {chosen} engine cannot run {facts.name}: {reason}.", remedy="Leave --engine out.")
+    if isinstance(book, Rulebook):
+        order = {rule.name: place for place, rule in enumerate(book.rules)}
+
+        def one(document: Mapping[str, object]) -> Made:
+            used = book.facts(document)
+            made = decide_on_network(facts, document)
+            return Made(made.outputs, tuple(sorted(made.fired, key=lambda name: order[name])), used)
+    else:
+
+        def one(document: Mapping[str, object]) -> Made:
+            made = decide_on_network(facts, document) if chosen == NETWORK else facts.decide(document)
+            return Made(made.outputs, made.fired, made.facts)
+
+    return Way(chosen, lambda documents: map(_told(one), documents))
+
+
+def _told(one: Callable[[Mapping[str, object]], Made]) -> Callable[[Mapping[str, object]], Made | RestockError]:
+    def told(document: Mapping[str, object]) -> Made | RestockError:
+        try:
+            return one(document)
+        except RestockError as error:
+            return error
+
+    return told
