@@ -65,7 +65,7 @@ def grouped(
                 and all(evaluate(left, member) == evaluate(right, fact) for left, right in one.keys)
             ]
             row[one.name] = aggregate(one.function, members)
-        rows.append(evaluator.decide(row, None).outputs)
+        rows.append(evaluator.decide(row).outputs)
     return rows
 
 

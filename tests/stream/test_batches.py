@@ -12,7 +12,11 @@ import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
+from restock.adapters.database.embedded import EmbeddedDatabases
+from restock.core.clock import SystemClock
 from restock.engine import stream
+from restock.engine.stream import EmbeddedLog, Message
+from restock.engine.stream.log import SCHEMA
 from restock.engine.stream.outbox import Waiting, events_in
 from restock.engine.stream.tables import batch_outbox, create_outbox
 
@@ -63,3 +67,17 @@ def test_records_of_an_old_log_are_carried_over_at_their_offsets(connection: sa.
     assert [msgspec.msgpack.decode(row[4]) for row in rows] == [
         [["k", b"%d" % offset, {"event-id": "e"}]] for offset in (3, 4)
     ]
+
+
+@pytest.mark.parametrize("limit", range(1, 12))
+async def test_a_read_takes_as_many_records_as_it_asks_for_across_batches(migrated_home: Path, limit: int) -> None:
+    databases = EmbeddedDatabases(migrated_home, {"stream": [SCHEMA]})
+    log = EmbeddedLog(databases["stream"], SystemClock())
+    topic = f"taken-{limit}"
+    await log.create_topic(topic, 1)
+    for size in (3, 1, 4, 2):
+        await log.publish([Message(topic, "k", b"%d" % n) for n in range(size)])
+    for start in range(11):
+        found = [record.offset for record in await log.read(topic, 0, start, limit)]
+        assert found == list(range(start, min(10, start + limit)))
+    await databases.close()

@@ -166,13 +166,15 @@ class EmbeddedLog:
                 sql.READ, {"wanted": number, "of_partition": partition, "start": offset, "most": most}
             )
             for base, _, batch, at in found:
-                entries = _unpack(batch)[max(0, offset - base) : offset - base + limit - len(records)]
-                first = max(base, offset)
+                start, room = max(0, offset - base), limit - len(records)
+                if not room:
+                    break
+                entries = _unpack(batch)[start : start + room]
                 records += [
                     Record(topic, partition, place, key, value, headers, at)
-                    for place, (key, value, headers) in enumerate(entries, first)
+                    for place, (key, value, headers) in enumerate(entries, base + start)
                 ]
-                offset = first + len(entries)
+                offset = base + start + len(entries)
             if len(found) < most:
                 break
             size += sum(len(row[2]) for row in found)
