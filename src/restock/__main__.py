@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from restock.core.clock import Clock
     from restock.core.ids import Ids
     from restock.decisions.library import Library
+    from restock.decisions.life_store import InForce
     from restock.edge.running import Running
     from restock.engine.rules import Rulebook
     from restock.settings import Origin, Settings
@@ -80,9 +81,15 @@ class Program:
         """Give the names of all rulebooks."""
         return self._library.names()
 
-    def rulebook_file(self, name: str) -> Path:
-        """Give the file of a rulebook of the library."""
-        return self._library.source(name)
+    def rulebook_cases(self, name: str) -> tuple[str, str]:
+        """Give the file name and the text of the cases of a rulebook of the library; no text when there are none."""
+        from restock.engine.rules.case_file import SUFFIX  # noqa: PLC0415 - few commands read rulebooks
+
+        active = self._in_force.get(name)
+        if active is not None:
+            return f"{name}{SUFFIX}", active.cases
+        beside = self._library.source(name).with_name(f"{name}{SUFFIX}")
+        return beside.name, self.rulebook_text(beside) if beside.is_file() else ""
 
     def rulebook_text(self, path: Path) -> str:
         """Read a rulebook file."""
@@ -136,7 +143,22 @@ class Program:
     def _library(self) -> Library:
         from restock.decisions.library import Library  # noqa: PLC0415 - few commands read rulebooks
 
-        return Library(self.home / "rulebooks")
+        library = Library(self.home / "rulebooks")
+        library.use({name: (one.version.version, one.text) for name, one in self._in_force.items()})
+        return library
+
+    @cached_property
+    def _in_force(self) -> Mapping[str, InForce]:
+        """What was activated in this home, by name; its file is asked, and nothing opened."""
+        store = self.home / "stores" / "decisions.db"
+        if not store.exists():
+            return {}
+        from restock.adapters.database.sqlite import peek  # noqa: PLC0415 - few commands read rulebooks
+        from restock.core.clock import SystemClock, timestamp  # noqa: PLC0415 - as above
+        from restock.decisions.life_store import IN_FORCE, IN_FORCE_PARAMETERS, in_force, now_in_force  # noqa: PLC0415
+
+        rows = [in_force(row) for row in peek(store, IN_FORCE, IN_FORCE_PARAMETERS)]
+        return now_in_force(rows, timestamp(SystemClock().now()))
 
 
 def main() -> None:

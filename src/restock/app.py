@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
 from restock.adapters.dispatch.files import OrderFiles
@@ -33,6 +34,7 @@ from restock.purchasing.service import PurchasingService
 from restock.replenishment import tables as replenishment_tables
 from restock.replenishment.consumer import ReplenishmentConsumer
 from restock.replenishment.operations import Neighbours
+from restock.replenishment.port import ProposalsRequest
 from restock.replenishment.service import ReplenishmentService
 from restock.services import SCHEMAS
 from restock.settings import Settings
@@ -155,6 +157,7 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
     replenishment = ReplenishmentService(
         databases["decisions"], neighbours, clock, ids, settings.flow, settings.queue_limit
     )
+    decisions.life.planned = partial(_planned, replenishment)
     waker = ReplenishmentConsumer(replenishment)
     relays = [
         Relay(databases["oms"], orders_store.OUTBOX_EVENTS, stream),
@@ -184,6 +187,16 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
         subscribers=_subscribers(databases, stream, InventoryConsumer(inventory, clock), waker),
         dispatcher=dispatcher,
     )
+
+
+async def _planned(replenishment: ReplenishmentService) -> dict[str, str]:
+    """Give the decisions of the newest plan, each with its currency: what a new rulebook is tried on."""
+    found: dict[str, str] = {}
+    after = ""
+    while page := await replenishment.proposals(ProposalsRequest(0, after)):
+        found.update((one.decision_id, one.currency) for one in page)
+        after = page[-1].product_id
+    return found
 
 
 def _subscribers(

@@ -22,6 +22,7 @@ from restock.edge.cli import (
     flows,
     measure,
     operations,
+    replay,
     replenish,
     rules,
     serve,
@@ -34,7 +35,7 @@ from restock.edge.cli.root import COMMANDS, root
 from restock.services import OPERATIONS
 
 MODULES = (
-    completion, decide, demo, explain, flows, measure, operations, replenish, rules, serve, setup, stores, transfer,
+    completion, decide, demo, explain, flows, measure, operations, replay, replenish, rules, serve, setup, stores, transfer,
 )  # fmt: skip
 
 

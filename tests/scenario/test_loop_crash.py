@@ -66,6 +66,7 @@ OUTSIDE_THE_LOOP = {
     "add_history": "an import: killed in tests/files and tests/orders",
     "finish_import": "an import: killed in tests/files and tests/orders",
     "keep_reply": "REST's memory of replies: tests/rest",
+    "rulebook_move": "a move of a rulebook's version: one transaction, killed in tests/decisions/test_life_crash.py",
 }
 
 SUSPECTS = [

@@ -1,4 +1,4 @@
-"""The rulebooks in use: those shipped, and a folder of the user's own, which wins where the names agree.
+"""The rulebooks in use: what was activated, then a folder of the user's own, then those shipped; the first of a name wins.
 
 A rulebook is read again when its file changes, and swapped whole. A text with an error leaves the last good one in place;
 `problem` says what is wrong, and whoever asks for the rulebook's text hears it.
@@ -7,6 +7,7 @@ A rulebook is read again when its file changes, and swapped whole. A text with a
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,9 @@ from restock.engine.rules.errors import nearest
 
 SHIPPED = Path(__file__).parent / "rulebooks"
 SUFFIX = ".grl"
+
+ACTIVATED = "activated"
+"""Said of a rulebook that is not from a file."""
 
 
 class _Loaded(NamedTuple):
@@ -33,10 +37,29 @@ class Library:
     def __init__(self, own: Path | None = None) -> None:
         self._folders = [folder for folder in (own, SHIPPED) if folder is not None]
         self._loaded: dict[str, _Loaded] = {}
+        self._active: dict[str, Rulebook | RestockError] = {}
+
+    def use(self, active: Mapping[str, tuple[str, str]]) -> None:
+        """Take these, by name version and text, before any file. Swapped whole: who has a rulebook goes on with it."""
+        self._active = {name: self._activated(name, *what) for name, what in active.items()}
+
+    def _activated(self, name: str, version: str, text: str) -> Rulebook | RestockError:
+        """Compile a rulebook, unless it is in use already; a text that is not understood any more stops only its name."""
+        known = self._active.get(name)
+        if isinstance(known, Rulebook) and known.version == version:
+            return known
+        try:
+            return Rulebook.parse(text, f"{name}{SUFFIX}")
+        except RestockError as error:
+            return error
 
     def names(self) -> list[str]:
         """Give the names of all rulebooks."""
-        return sorted({path.stem for folder in self._folders for path in folder.glob(f"*{SUFFIX}")})
+        return sorted({path.stem for folder in self._folders for path in folder.glob(f"*{SUFFIX}")} | {*self._active})
+
+    def origin(self, name: str) -> str:
+        """Say where a rulebook is from: the name of its file, or that it was activated."""
+        return ACTIVATED if name in self._active else self.source(name).name
 
     def source(self, name: str) -> Path:
         """Give the file of a rulebook. Raises NotFound with the nearest name."""
@@ -47,6 +70,11 @@ class Library:
 
     def rulebook(self, name: str) -> Rulebook:
         """Give a compiled rulebook. Raises NotFound, or RuleError when its text was never right."""
+        active = self._active.get(name)
+        if isinstance(active, RestockError):
+            raise active
+        if active is not None:
+            return active
         found = self._find(name)
         if found is None:
             raise self._unknown(name)
@@ -58,7 +86,7 @@ class Library:
 
     def problem(self, name: str) -> RestockError | None:
         """Tell what is wrong with the text of a rulebook whose last good version is still in use."""
-        known = self._loaded.get(name)
+        known = None if name in self._active else self._loaded.get(name)
         return None if known is None else known.problem
 
     def _find(self, name: str) -> tuple[Path, int] | None:

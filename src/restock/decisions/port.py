@@ -9,6 +9,7 @@ from typing import Protocol
 from restock.core.errors import RestockError
 from restock.core.operation import Operation, Permission
 from restock.core.value import value
+from restock.decisions.model import Advanced, Replayed, Replays, Version, VersionInfo
 
 Facts = Mapping[str, object]
 """Named values: int, Decimal or decimal text for numbers, bool, text."""
@@ -18,7 +19,8 @@ Facts = Mapping[str, object]
 class DecideRequest:
     """Facts to decide on, a mapping per decision; `module` runs only the rules of that module.
 
-    `subjects` says for each what it is about, `record` whether it is kept to be explained later.
+    `subjects` says for each what it is about, `record` whether it is kept to be explained later. `version` pins the version
+    of the rulebook, for work that began with it; empty is the one in force.
     """
 
     rulebook: str
@@ -27,6 +29,7 @@ class DecideRequest:
     subjects: Sequence[str] = ()
     record: bool = True
     engine: str = "row"
+    version: str = ""
 
 
 @value
@@ -125,6 +128,65 @@ class RulebookInfo:
     text: str = ""
 
 
+@dataclass(frozen=True)
+class SubmitRequest:
+    """A rulebook to bring into force: its text and its cases (YAML), who wrote it and why.
+
+    `effective` is a day or a moment from which it is in force by itself once it is approved; empty waits for `activate`.
+    """
+
+    name: str
+    text: str
+    author: str
+    cases: str = ""
+    notes: str = ""
+    effective: str = ""
+
+
+@dataclass(frozen=True)
+class VersionsRequest:
+    """All versions of a name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class VersionRequest:
+    """Which version of a rulebook: the first letters of its hash are enough."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class MoveRequest:
+    """One move of a version: who, and why."""
+
+    name: str
+    version: str
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RollbackRequest:
+    """Take back the version in force: who, and why."""
+
+    name: str
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ReplaysRequest:
+    """Stored decisions in the order in which they were made, after the given one; `since` and `until` are moments."""
+
+    after: str = ""
+    limit: int = 1000
+    since: str = ""
+    until: str = ""
+
+
 class Decisions(Protocol):
     """Decides."""
 
@@ -151,6 +213,54 @@ class Decisions(Protocol):
     async def rulebook(self, request: RulebookRequest) -> RulebookInfo:
         """Give one rulebook with its text. Raises NotFound with the nearest name."""
         ...
+
+    async def submit(self, request: SubmitRequest) -> Version:
+        """Store a version as a draft. Raises RuleError when it is no rulebook, Conflict when it is on its way already."""
+        ...
+
+    async def versions(self, request: VersionsRequest) -> list[Version]:
+        """Give the versions of a rulebook, the last moved first."""
+        ...
+
+    async def version(self, request: VersionRequest) -> VersionInfo:
+        """Give one version with all that happened to it. Raises NotFound."""
+        ...
+
+    async def advance(self, request: MoveRequest) -> Advanced:
+        """Take a version through the gates: check, prove, shadow. It stays before the gate that found something wrong."""
+        ...
+
+    async def approve(self, request: MoveRequest) -> Version:
+        """Approve a version. Who submitted it may not (Refused)."""
+        ...
+
+    async def activate(self, request: MoveRequest) -> Version:
+        """Put an approved version in force, from the next decision on, in every process."""
+        ...
+
+    async def rollback(self, request: RollbackRequest) -> list[Version]:
+        """Take back the version in force for the one before it; give all versions. Raises Conflict when there is none."""
+        ...
+
+    async def withdraw(self, request: MoveRequest) -> Version:
+        """Give up a version that is not yet in force."""
+        ...
+
+    async def replay(self, request: DecisionRequest) -> Replayed:
+        """Make a stored decision again from its version and its inputs, and say what differs. Raises NotFound."""
+        ...
+
+    async def replays(self, request: ReplaysRequest) -> Replays:
+        """Make a page of stored decisions again."""
+        ...
+
+
+_VERSIONS = "/api/v1/rulebooks/{name}/versions"
+
+
+def _move(name: str, summary: str, permission: Permission, reply: object = Version) -> Operation:
+    path = f"{_VERSIONS}/{{version}}/{name}"
+    return Operation(f"decisions.{name}", MoveRequest, reply, "POST", path, summary, permission, writes=True)
 
 
 OPERATIONS = (
@@ -186,5 +296,62 @@ OPERATIONS = (
         "/api/v1/rulebooks/{name}",
         "One rulebook with its text",
         Permission.VIEW,
+    ),
+    Operation(
+        "decisions.submit",
+        SubmitRequest,
+        Version,
+        "POST",
+        _VERSIONS,
+        "Submit a version of a rulebook",
+        Permission.BUY,
+        writes=True,
+        status=201,
+    ),
+    Operation(
+        "decisions.versions",
+        VersionsRequest,
+        list[Version],
+        "GET",
+        _VERSIONS,
+        "The versions of a rulebook, the last moved first",
+    ),
+    Operation(
+        "decisions.version",
+        VersionRequest,
+        VersionInfo,
+        "GET",
+        _VERSIONS + "/{version}",
+        "One version with all that happened to it",
+    ),
+    _move("advance", "Check, prove and try a version", Permission.BUY, Advanced),
+    _move("approve", "Approve a version that somebody else submitted", Permission.APPROVE),
+    _move("activate", "Put an approved version in force", Permission.APPROVE),
+    _move("withdraw", "Give up a version that is not in force", Permission.BUY),
+    Operation(
+        "decisions.rollback",
+        RollbackRequest,
+        list[Version],
+        "POST",
+        "/api/v1/rulebooks/{name}/rollback",
+        "Take back the version in force",
+        Permission.APPROVE,
+        writes=True,
+    ),
+    Operation(
+        "decisions.replay",
+        DecisionRequest,
+        Replayed,
+        "GET",
+        "/api/v1/decisions/{decision_id}/replay",
+        "Make a stored decision again",
+    ),
+    Operation(
+        "decisions.replays",
+        ReplaysRequest,
+        Replays,
+        "GET",
+        "/api/v1/replays",
+        "Make a page of stored decisions again",
     ),
 )

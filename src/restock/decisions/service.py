@@ -10,6 +10,8 @@ from restock.core.frame import batches
 from restock.core.ids import Ids
 from restock.decisions import store
 from restock.decisions.library import Library
+from restock.decisions.life import Life
+from restock.decisions.model import Advanced, Replayed, Replays, Version, VersionInfo, effective_moment
 from restock.decisions.port import (
     Decided,
     DecideRequest,
@@ -17,12 +19,19 @@ from restock.decisions.port import (
     DecisionRequest,
     Explanation,
     FiredRule,
+    MoveRequest,
+    ReplaysRequest,
+    RollbackRequest,
     RulebookInfo,
     RulebookRequest,
     RulebooksRequest,
     SilentRule,
     StoredDecision,
+    SubmitRequest,
+    VersionRequest,
+    VersionsRequest,
 )
+from restock.decisions.replaying import replayed
 from restock.engine.database import Database, Transaction
 from restock.engine.rules import Rulebook
 
@@ -36,10 +45,12 @@ class DecisionsService:
         self._clock = clock
         self._ids = ids
         self._kept_versions: set[str] = set()
+        self._books: dict[str, Rulebook] = {}
+        self.life = Life(database, library, clock)
 
     async def decide(self, request: DecideRequest) -> Decided:
         """Decide on each set of facts; recorded decisions are durable before the reply."""
-        rulebook = self._library.rulebook(request.rulebook)
+        rulebook = await self._pinned(request.rulebook, request.version)
         names = {field.name for field in rulebook.inputs}
         decided = rulebook.decide_many(request.facts, engine=request.engine, module=request.module)
         results: list[Decision | RestockError] = []
@@ -75,11 +86,57 @@ class DecisionsService:
 
     async def rulebooks(self, request: RulebooksRequest) -> list[RulebookInfo]:
         """Give the rulebooks, without their text."""
+        await self.life.look()
         return [self._info(name, text=False) for name in self._library.names()]
 
     async def rulebook(self, request: RulebookRequest) -> RulebookInfo:
         """Give one rulebook with its text."""
+        await self.life.look()
         return self._info(request.name, text=True)
+
+    async def submit(self, request: SubmitRequest) -> Version:
+        """Store a version as a draft."""
+        return await self.life.submit(request)
+
+    async def versions(self, request: VersionsRequest) -> list[Version]:
+        """Give the versions of a rulebook, the last moved first."""
+        return await self.life.versions(request.name)
+
+    async def version(self, request: VersionRequest) -> VersionInfo:
+        """Give one version with all that happened to it."""
+        return await self.life.version(request)
+
+    async def advance(self, request: MoveRequest) -> Advanced:
+        """Take a version through the gates: check, prove, shadow."""
+        return await self.life.advance(request)
+
+    async def approve(self, request: MoveRequest) -> Version:
+        """Approve a version."""
+        return await self.life.approve(request)
+
+    async def activate(self, request: MoveRequest) -> Version:
+        """Put an approved version in force."""
+        return await self.life.activate(request)
+
+    async def rollback(self, request: RollbackRequest) -> list[Version]:
+        """Take back the version in force for the one before it."""
+        return await self.life.rollback(request)
+
+    async def withdraw(self, request: MoveRequest) -> Version:
+        """Give up a version that is not yet in force."""
+        return await self.life.withdraw(request)
+
+    async def replay(self, request: DecisionRequest) -> Replayed:
+        """Make a stored decision again, and say what differs."""
+        return (await replayed(self._version, [await store.one(self._database, request.decision_id)]))[0]
+
+    async def replays(self, request: ReplaysRequest) -> Replays:
+        """Make a page of stored decisions again."""
+        since, until = effective_moment(request.since, "since"), effective_moment(request.until, "until")
+        page = await store.made(self._database, request.after, request.limit, since, until)
+        again = await replayed(self._version, page)
+        last = page[-1].decision_id if len(page) == request.limit else ""
+        return Replays(len(page), [one for one in again if one.differences], last)
 
     async def count(self) -> int:
         """Give how many decisions are kept."""
@@ -87,11 +144,21 @@ class DecisionsService:
 
     async def _version(self, stored: StoredDecision) -> Rulebook:
         """Give the rulebook as it was when it decided."""
-        current = self._library.rulebook(stored.rulebook)
-        if current.version == stored.version:
-            return current
-        name, text = await store.version_text(self._database, stored.version)
-        return Rulebook.parse(text, name)
+        return await self._pinned(stored.rulebook, stored.version)
+
+    async def _pinned(self, name: str, version: str) -> Rulebook:
+        """Give the rulebook in force, or the version that work began with or that decided."""
+        known = self._books.get(version)
+        if known is not None:
+            return known
+        await self.life.look()
+        if not version:
+            book = self._library.rulebook(name)
+            self._books[book.version] = book
+            return book
+        name, text = await self.life.text(version)
+        book = self._books[version] = Rulebook.parse(text, name)
+        return book
 
     async def _keep_version(self, rulebook: Rulebook) -> None:
         if rulebook.version in self._kept_versions:
@@ -107,8 +174,8 @@ class DecisionsService:
     async def _store(
         self, decisions: Sequence[Decision], identifiers: Sequence[str], subjects: Sequence[str], module: str
     ) -> None:
-        for name in {one.rulebook for one in decisions if one.version not in self._kept_versions}:
-            await self._keep_version(self._library.rulebook(name))
+        for version in {one.version for one in decisions if one.version not in self._kept_versions}:
+            await self._keep_version(self._books[version])  # the one that decided, whatever is in force by now
         for batch in batches(list(zip(identifiers, decisions, subjects, strict=True))):
 
             async def unit(tx: Transaction, batch: list[tuple[str, Decision, str]] = batch) -> None:
@@ -118,13 +185,14 @@ class DecisionsService:
 
     def _info(self, name: str, *, text: bool) -> RulebookInfo:
         rulebook = self._library.rulebook(name)
+        self._books[rulebook.version] = rulebook
         problem = self._library.problem(name)
         if problem is not None and text:
             raise problem
         return RulebookInfo(
             name=name,
             version=rulebook.version,
-            source=str(self._library.source(name).name),
+            source=self._library.origin(name),
             rules=[rule.name for rule in rulebook.rules],
             inputs=[one.name for one in rulebook.inputs],
             outputs=[one.name for one in rulebook.outputs],

@@ -57,7 +57,8 @@ class Planner:
             return await self._plan(request)
 
     async def _plan(self, request: PlanRequest) -> Plan:
-        basis = await self._basis(request)
+        rules = (await self._neighbours.decisions.rulebook(RulebookRequest(self._rulebook))).version  # to its end
+        basis = await self._basis(request, rules)
         known = await proposals.latest(self._database)
         if known is not None and known[1] == basis:
             return Plan(**{**known[0].__dict__, "reused": True})
@@ -71,7 +72,7 @@ class Planner:
         storing: asyncio.Task[tuple[list[Proposal], list[Skip]]] | None = None
         try:
             async for page in self._catalogue():  # one batch is decided while the one before it is stored
-                wanted, skipped = await self._decided(page, request.warehouse_id)
+                wanted, skipped = await self._decided(page, request.warehouse_id, rules)
                 if storing is not None:
                     sums.add(*await storing)
                     self.progress(sums.products)
@@ -90,12 +91,11 @@ class Planner:
         await self._database.write("plan.finish", end)
         return plan
 
-    async def _basis(self, request: PlanRequest) -> str:
+    async def _basis(self, request: PlanRequest, rules: str) -> str:
         """Name everything a plan depends on: revisions of the neighbours, the rulebook, the warehouse."""
         n = self._neighbours
         revisions = [await one.revision() for one in (n.orders, n.inventory, n.suppliers, n.units, n.purchasing)]
-        rulebook = await n.decisions.rulebook(RulebookRequest(self._rulebook))
-        return ":".join([*map(str, revisions), rulebook.version, request.warehouse_id])
+        return ":".join([*map(str, revisions), rules, request.warehouse_id])
 
     async def _catalogue(self) -> AsyncIterator[list[str]]:
         after = ""
@@ -106,14 +106,14 @@ class Planner:
             yield page
             after = page[-1]
 
-    async def _decided(self, products: list[str], warehouse: str) -> tuple[list[Wanted], list[Skip]]:
+    async def _decided(self, products: list[str], warehouse: str, rules: str) -> tuple[list[Wanted], list[Skip]]:
         """Decide on a batch: what to propose, and what to skip."""
         asked = [{"product_id": product, "warehouse_id": warehouse} for product in products]
         needs = await self._operations.needs(asked)
         found = [one for one in needs if isinstance(one, Need)]
         ready = [one for one in found if not one.blocked]
         decided = await self._neighbours.decisions.decide(
-            DecideRequest(self._rulebook, [self._facts(one) for one in ready], record=False)
+            DecideRequest(self._rulebook, [self._facts(one) for one in ready], record=False, version=rules)
         )
         answers = iter(decided.results)
         skipped: list[Skip] = []

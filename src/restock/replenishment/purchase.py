@@ -13,7 +13,7 @@ from hashlib import sha256
 from restock.core.clock import Clock
 from restock.core.errors import RestockError, Stale
 from restock.core.quantity import total
-from restock.decisions.port import DecideRequest, Decision
+from restock.decisions.port import DecideRequest, Decision, RulebookRequest
 from restock.engine.database import Database, Transaction
 from restock.engine.graph import Flow
 from restock.purchasing.model import PurchaseOrder
@@ -44,11 +44,12 @@ class Purchaser:
 
     async def purchase(self, request: PurchaseRequest) -> Purchase:
         """Order what the latest plan proposes and nobody ordered yet."""
+        rules = (await self._neighbours.decisions.rulebook(RulebookRequest(self._rulebook))).version  # to its end
         groups = await self._groups(request)
         done, wanted = 0, sum(map(len, groups))
         made = Purchase([], [])
         for together in _together(groups):
-            await self._order(together, request.actor, made)
+            await self._order(together, request.actor, rules, made)
             done += sum(map(len, together))
             self.progress(done, wanted)
         return made
@@ -70,12 +71,12 @@ class Purchaser:
             for start in range(0, len(group), MAX_LINES)
         ]
 
-    async def _order(self, groups: list[list[Proposal]], actor: str, made: Purchase) -> None:
+    async def _order(self, groups: list[list[Proposal]], actor: str, rules: str, made: Purchase) -> None:
         """Make an order of each group; lines whose need somebody satisfied meanwhile are left out and named."""
         while groups:
             again: list[list[Proposal]] = []
             marks: list[tuple[Proposal, str, str]] = []
-            for group, result in zip(groups, await self._create(groups, actor), strict=True):
+            for group, result in zip(groups, await self._create(groups, actor, rules), strict=True):
                 if isinstance(result, PurchaseOrder):
                     made.orders.append(result)
                     marks += [(one, "ordered", result.po_id) for one in group]
@@ -90,13 +91,13 @@ class Purchaser:
             await self._mark(marks)
             groups = again
 
-    async def _create(self, groups: list[list[Proposal]], actor: str) -> list[PurchaseOrder | RestockError]:
+    async def _create(self, groups: list[list[Proposal]], actor: str, rules: str) -> list[PurchaseOrder | RestockError]:
         facts = [
             {"total_amount": _total(group), "order_qty": total(one.quantity for one in group), "need_reorder": True}
             for group in groups
         ]
         request = DecideRequest(
-            self._rulebook, facts, module="ORDER", subjects=[group[0].supplier_id for group in groups]
+            self._rulebook, facts, "ORDER", [group[0].supplier_id for group in groups], version=rules
         )
         decided = (await self._neighbours.decisions.decide(request)).results
         orders = [

@@ -11,6 +11,7 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -241,6 +242,21 @@ def query(connection: sqlite3.Connection, statement: Statement, parameters: Mapp
         text, values = statement.expanded(DIALECT, part)
         rows.extend(connection.execute(text, values).fetchall())
     return rows
+
+
+def peek(path: Path, statement: Statement, parameters: Parameters) -> list[Row]:
+    """Ask a file without opening the program: nothing when there is no such file, or not yet such a table."""
+    if not path.exists():
+        return []
+    try:
+        with closing(connect(path)) as connection:
+            return query(connection, statement, parameters)
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return []
+        raise translated(error, path) from error
+    except sqlite3.DatabaseError as error:
+        raise translated(error, path) from error
 
 
 def drive(unit: Coroutine[Any, Any, T]) -> T:

@@ -75,11 +75,14 @@ def prove_all(
 
 
 def cases_beside(shell: Shell, name: str) -> list[Case]:
-    """Read the cases beside a rulebook; none when there is no such file."""
-    own = "/" in name or name.endswith(GRL)
-    path = Path(name) if own else shell.rulebook_file(name)
-    beside = path.with_name(path.name.removesuffix(GRL) + SUFFIX)
-    return read_cases(shell.rulebook_text(beside), beside.name) if beside.is_file() else []
+    """Read the cases of a rulebook; none when there are none."""
+    if "/" in name or name.endswith(GRL):
+        path = Path(name)
+        beside = path.with_name(path.name.removesuffix(GRL) + SUFFIX)
+        file, text = beside.name, shell.rulebook_text(beside) if beside.is_file() else ""
+    else:
+        file, text = shell.rulebook_cases(name)
+    return read_cases(text, file) if text else []
 
 
 def shown(values: dict[str, Value]) -> str:

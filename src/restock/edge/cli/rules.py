@@ -18,6 +18,7 @@ from restock.edge.cli.output import Column, echo_json, note, quantity, table
 from restock.edge.cli.plan import plan
 from restock.edge.cli.prove import prove_all
 from restock.edge.cli.root import PARTLY
+from restock.edge.cli.rules_life import LIFE
 from restock.edge.cli.rules_sql import sql
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
@@ -161,7 +162,7 @@ def show(shell: Shell, name: str, text: bool, as_json: bool) -> None:
     click.echo("\n--text prints the rules.")
 
 
-for _command in (plan, sql, prove_all, test_all, diff, boundary_cases, fmt):
+for _command in (plan, sql, prove_all, test_all, diff, boundary_cases, fmt, *LIFE):
     rules.add_command(_command)
 
 

@@ -74,8 +74,8 @@ class Shell(Protocol):
         """Give the names of all rulebooks."""
         ...
 
-    def rulebook_file(self, name: str) -> Path:
-        """Give the file of a rulebook of the library. Raises NotFound with the nearest name."""
+    def rulebook_cases(self, name: str) -> tuple[str, str]:
+        """Give the file name and the text of the cases of a rulebook of the library; no text when there are none."""
         ...
 
     def rulebook_text(self, path: Path) -> str:

@@ -1,0 +1,124 @@
+"""What a new version would change: the same facts decided by it and by the version in force, counted and added up.
+
+The facts are those of decisions that are kept: of the newest plan, which stands for the catalogue, and of all that were made
+with this rulebook. Nothing is stored and nothing acts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from decimal import Decimal
+
+from restock.core.errors import RestockError
+from restock.decisions import store
+from restock.decisions.model import ChangedDecision, Impact, Money, Shadow
+from restock.decisions.port import StoredDecision
+from restock.engine.database import Database
+from restock.engine.rules import Decision, Rulebook
+
+MONEY = ("grand_total", "final_amount", "total_amount")
+"""The outputs that say what a decision costs, the one that is paid first."""
+
+EXAMPLES = 5
+"""Decisions that are shown of those that change: enough to see the kind, few enough to be read."""
+
+PAST_LIMIT = 200_000
+"""Kept decisions that are looked at, the newest: some seconds of work, and more show nothing new."""
+
+UNKNOWN = ""
+"""The currency of a decision of which nobody knows it."""
+
+_NOTHING: Mapping[str, object] = {}
+
+
+async def shadow(
+    database: Database, name: str, new: Rulebook, old: Rulebook | None, planned: Mapping[str, str]
+) -> Shadow:
+    """Compare a version with the one in force. `planned` gives the currency of each decision of the newest plan."""
+    if old is None:
+        nothing = _Sums(new, None).impact()
+        return Shadow("", nothing, nothing)
+    catalogue, past = _Sums(new, old), _Sums(new, old)
+    async for page in _planned(database, list(planned)):
+        catalogue.add([one for one in page if one.rulebook == name], planned)
+    async for page in store.newest(database, name, PAST_LIMIT):
+        past.add(page, planned)
+    return Shadow(old.version, catalogue.impact(), past.impact())
+
+
+async def _planned(database: Database, identifiers: Sequence[str]) -> AsyncIterator[list[StoredDecision]]:
+    for start in range(0, len(identifiers), store.PAGE):
+        yield await store.several(database, identifiers[start : start + store.PAGE])
+
+
+class _Sums:
+    """Counts and sums over decisions."""
+
+    def __init__(self, new: Rulebook, old: Rulebook | None) -> None:
+        self._new, self._old = new, old
+        numbers = {one.name for one in new.outputs if one.kind == "number"}
+        self._field = next((name for name in MONEY if name in numbers), "")
+        self._decisions = self._changed = self._refused = 0
+        self._money: dict[str, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+        self._examples: list[ChangedDecision] = []
+
+    def add(self, decisions: Sequence[StoredDecision], currencies: Mapping[str, str]) -> None:
+        """Decide kept facts by both versions."""
+        assert self._old is not None, "there is something to compare with"
+        by_module: dict[str, list[StoredDecision]] = defaultdict(list)
+        for one in decisions:
+            by_module[one.module].append(one)
+        for module, group in by_module.items():
+            before = decided(self._old, module, [one.facts for one in group])
+            after = decided(self._new, module, [one.facts for one in group])
+            for one, old, new in zip(group, before, after, strict=True):
+                self._count(one, old, new, currencies.get(one.decision_id, str(one.facts.get("currency", UNKNOWN))))
+
+    def _count(
+        self, one: StoredDecision, old: Decision | RestockError, new: Decision | RestockError, currency: str
+    ) -> None:
+        self._decisions += 1
+        was, becomes = _outputs(old), _outputs(new)
+        if self._field:
+            sums = self._money[currency]
+            sums[0] += _amount(was, self._field)
+            sums[1] += _amount(becomes, self._field)
+        if was == becomes:
+            return
+        self._changed += 1
+        self._refused += isinstance(new, RestockError)
+        if len(self._examples) < EXAMPLES:
+            names = [name for name in {**was, **becomes} if was.get(name) != becomes.get(name)]
+            self._examples.append(
+                ChangedDecision(
+                    one.decision_id,
+                    one.subject,
+                    {name: was[name] for name in names if name in was},
+                    {name: becomes[name] for name in names if name in becomes},
+                )
+            )
+
+    def impact(self) -> Impact:
+        """Give what was found."""
+        money = [Money(currency, *sums) for currency, sums in sorted(self._money.items())]
+        return Impact(self._decisions, self._changed, self._refused, self._field, money, self._examples)
+
+
+def decided(
+    rulebook: Rulebook, module: str, facts: Sequence[Mapping[str, object]]
+) -> Sequence[Decision | RestockError]:
+    """Decide by the quickest engine; a version without the module refuses each."""
+    try:
+        return rulebook.decide_many(facts, module=module)
+    except RestockError as error:
+        return [error] * len(facts)
+
+
+def _outputs(one: Decision | RestockError) -> Mapping[str, object]:
+    return {"error": str(one)} if isinstance(one, RestockError) else one.outputs
+
+
+def _amount(outputs: Mapping[str, object], name: str) -> Decimal:
+    found = outputs.get(name, 0)
+    return found if isinstance(found, Decimal) else Decimal(str(found))

@@ -1,0 +1,244 @@
+"""A rulebook's way into force and out of it: submitted, taken through the gates, approved, activated, rolled back.
+
+What is in force is looked up for each decision by one number, that of the last move; another process that made a move is
+noticed so, and a date that passed by the clock. Nobody runs a timer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from restock.core.clock import Clock, timestamp
+from restock.core.errors import Conflict, NotFound
+from restock.core.text import name as read_name
+from restock.decisions import life_store, store
+from restock.decisions.gates import cases_of, checked, parsed, proved
+from restock.decisions.impact import shadow
+from restock.decisions.library import Library
+from restock.decisions.life_store import Submission, Why, activate, roll_back, step, submit
+from restock.decisions.model import (
+    GATES,
+    Advanced,
+    Finding,
+    Move,
+    Shadow,
+    State,
+    Version,
+    VersionInfo,
+    due,
+    effective_moment,
+    may_approve,
+    moved,
+    shown,
+)
+from restock.decisions.port import MoveRequest, RollbackRequest, SubmitRequest, VersionRequest
+from restock.engine.database import Database, Transaction
+from restock.engine.rules import Rulebook
+from restock.engine.rules.case_file import Case
+
+BY_DATE: Final = "effective date"
+"""Who activates a version when its date has passed."""
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_shadow = msgspec.json.Decoder(Shadow, float_hook=Decimal).decode
+
+Planned = Callable[[], Awaitable[Mapping[str, str]]]
+"""Gives the decisions of the newest plan, each with its currency."""
+
+
+async def no_plan() -> Mapping[str, str]:
+    """Stand for a plan where there is none."""
+    return {}
+
+
+class Life:
+    """The versions of all rulebooks, and the library that uses those in force."""
+
+    def __init__(self, database: Database, library: Library, clock: Clock) -> None:
+        self._database, self._library, self._clock = database, library, clock
+        self._seen = -1
+        self._next_due = ""
+        self.planned: Planned = no_plan
+
+    async def look(self) -> None:
+        """Let the library use what is in force now. One look at one number when nothing has happened."""
+        number = await life_store.last_move(self._database)
+        if number == self._seen and not (self._next_due and self._next_due <= self._now()):
+            return
+        rows = await life_store.in_force_or_approved(self._database)
+        now = self._now()
+        if life_store.coming(rows, now):
+            await self._activate_due(now)
+            number = await life_store.last_move(self._database)
+            rows = await life_store.in_force_or_approved(self._database)
+        active = {
+            one.version.name: (one.version.version, one.text) for one in rows if one.version.state == State.ACTIVE
+        }
+        self._library.use(active)
+        waiting = [one.version.effective for one in rows if one.version.state == State.APPROVED]
+        self._next_due = min((moment for moment in waiting if moment), default="")
+        self._seen = number
+
+    async def submit(self, request: SubmitRequest) -> Version:
+        """Store a version as a draft."""
+        name = read_name(request.name, "name")
+        if "/" in name or name.startswith("."):
+            raise NotFound(
+                f"{name!r} cannot be a rulebook's name.", field="name", remedy="Leave out / and a first dot."
+            )
+        author = read_name(request.author, "author")
+        rulebook = parsed(name, request.text)
+        cases_of(name, request.cases)
+        effective = effective_moment(request.effective)
+        what = Submission(name, rulebook.version, request.text, request.cases, author, request.notes, effective)
+
+        async def unit(tx: Transaction) -> Version:
+            await submit(tx, what, Why(author, self._now(), request.notes))
+            return await life_store.version(tx, name, rulebook.version)
+
+        return await self._database.write("rulebook_move", unit)
+
+    async def versions(self, name: str) -> list[Version]:
+        """Give the versions of a rulebook, the last moved first."""
+        await self.look()
+        return await life_store.versions(self._database, name)
+
+    async def version(self, request: VersionRequest) -> VersionInfo:
+        """Give one version with all that happened to it."""
+        await self.look()
+        one = await life_store.version(self._database, request.name, request.version)
+        text, cases = await life_store.text_and_cases(self._database, one)
+        found = await life_store.details(self._database, one, Move.SHADOWED)
+        impact = _shadow(found) if found else None
+        return VersionInfo(one, await life_store.steps(self._database, one), text, cases, impact)
+
+    async def advance(self, request: MoveRequest) -> Advanced:
+        """Take a version through the gates until one stays shut, or people have to decide."""
+        await self.look()
+        one = await life_store.version(self._database, request.name, request.version)
+        if State(one.state) not in GATES:
+            moved(one, Move.CHECKED)
+        text, cases_text = await life_store.text_and_cases(self._database, one)
+        rulebook, cases = parsed(one.name, text), cases_of(one.name, cases_text)
+        findings: list[Finding] = []
+        impact: Shadow | None = None
+        while (move := GATES.get(State(one.state))) is not None:
+            found, impact = await self._gate(move, one, rulebook, cases)
+            findings += found
+            if any(each.shut for each in found):
+                break
+            details = _encode(impact or found).decode()
+            one = await self._move(move, one, self._why(request)._replace(details=details))
+        return Advanced(one, findings, impact)
+
+    async def _gate(
+        self, move: Move, one: Version, rulebook: Rulebook, cases: list[Case]
+    ) -> tuple[list[Finding], Shadow | None]:
+        if move == Move.CHECKED:
+            return checked(rulebook, cases), None
+        if move == Move.PROVED:
+            return await proved(rulebook, cases), None
+        return [], await shadow(self._database, one.name, rulebook, self._in_force(one.name), await self.planned())
+
+    def _in_force(self, name: str) -> Rulebook | None:
+        try:
+            return self._library.rulebook(name)
+        except NotFound:
+            return None
+
+    async def approve(self, request: MoveRequest) -> Version:
+        """Approve a version; nobody who submitted it may."""
+
+        async def unit(tx: Transaction) -> Version:
+            one = await life_store.version(tx, request.name, request.version)
+            moved(one, Move.APPROVED)
+            steps = await life_store.steps(tx, one)
+            may_approve(
+                one, read_name(request.actor, "actor"), tuple(x.actor for x in steps if x.move == Move.SUBMITTED)
+            )
+            await step(tx, one, Move.APPROVED, self._why(request))
+            return await life_store.version(tx, one.name, one.version)
+
+        await self._database.write("rulebook_move", unit)
+        await self.look()  # its date may have passed already
+        return await life_store.version(self._database, request.name, request.version)
+
+    async def activate(self, request: MoveRequest) -> Version:
+        """Put an approved version in force."""
+        await self.look()
+
+        async def unit(tx: Transaction) -> Version:
+            one = await life_store.version(tx, request.name, request.version)
+            moved(one, Move.ACTIVATED)
+            if one.effective:
+                raise Conflict(
+                    f"{shown(one)} comes into force by itself at {one.effective}.",
+                    remedy="Wait, or withdraw it and submit it with another date.",
+                    field="version",
+                )
+            await activate(tx, one, self._why(request))
+            return await life_store.version(tx, one.name, one.version)
+
+        return await self._database.write("rulebook_move", unit)
+
+    async def withdraw(self, request: MoveRequest) -> Version:
+        """Give up a version that is not in force."""
+        await self.look()
+        one = await life_store.version(self._database, request.name, request.version)
+        return await self._move(Move.WITHDRAWN, one, self._why(request))
+
+    async def rollback(self, request: RollbackRequest) -> list[Version]:
+        """Take back the version in force for the one before it."""
+        await self.look()
+        why = Why(read_name(request.actor, "actor"), self._now(), request.reason)
+
+        def nothing() -> Conflict:
+            return Conflict(
+                f"No version of {request.name} was activated: what decides is from a file.",
+                remedy="Change the file, or submit a version of it.",
+                field="name",
+            )
+
+        async def unit(tx: Transaction) -> list[Version]:
+            await roll_back(tx, request.name, why, nothing)
+            return await life_store.versions(tx, request.name)
+
+        return await self._database.write("rulebook_move", unit)
+
+    async def text(self, version: str) -> tuple[str, str]:
+        """Give the name and the text of any version that decided or was submitted. Raises NotFound."""
+        found = await store.version_text(self._database, version) or await life_store.text_of(self._database, version)
+        if found is None:
+            raise NotFound(f"There is no rulebook version {version}.", field="version")
+        return found
+
+    async def _move(self, move: Move, one: Version, why: Why) -> Version:
+        """Make a move; the table is asked again inside the transaction, because somebody may have been faster."""
+
+        async def unit(tx: Transaction) -> Version:
+            await step(tx, await life_store.version(tx, one.name, one.version), move, why)
+            return await life_store.version(tx, one.name, one.version)
+
+        return await self._database.write("rulebook_move", unit)
+
+    async def _activate_due(self, now: str) -> None:
+        """Put in force what has come due, in the order of the dates, unless another process just did."""
+        rows = await life_store.in_force_or_approved(self._database)
+
+        async def unit(tx: Transaction) -> None:
+            for row in life_store.coming(rows, now):
+                one = await life_store.version(tx, row.version.name, row.version.version)
+                if due(one, now):
+                    await activate(tx, one, Why(BY_DATE, now, f"in force from {one.effective}"))
+
+        await self._database.write("rulebook_move", unit)
+
+    def _why(self, request: MoveRequest) -> Why:
+        return Why(read_name(request.actor, "actor"), self._now(), request.reason)
+
+    def _now(self) -> str:
+        return timestamp(self._clock.now())

@@ -1,0 +1,133 @@
+"""A rulebook's life from the command line, and stored decisions made again."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from cli_world import Answer, Restock
+
+from restock.decisions.library import SHIPPED
+
+TEXT = (SHIPPED / "purchasing.grl").read_text("utf-8").replace("total_amount > 10000)", "total_amount > 3000)")
+TEXT = TEXT.replace("total_amount <= 10000)", "total_amount <= 3000)")
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """The default rulebook with another threshold."""
+    path = tmp_path / "mine.grl"
+    path.write_text(TEXT, "utf-8")
+    return path
+
+
+def version_of(answer: Answer) -> str:
+    found = answer("rules", "versions", "purchasing")
+    return str(found[0]["version"])[:12]
+
+
+def test_a_threshold_is_changed_and_changed_back(company: Restock, answer: Answer, mine: Path) -> None:
+    assert "PROD-002  ordered" in company("flow", "PROD-002").stdout
+    submitted = company(
+        "rules", "submit", mine, "--name", "purchasing", "--author", "alice", "--notes", "from 3,000 on"
+    )
+    version = version_of(answer)
+    assert submitted.stdout == f"purchasing {version} is a draft. Next: restock rules advance purchasing {version}\n"
+    advanced = company("rules", "advance", "purchasing", version)
+    assert advanced.exit_code == 0, advanced.output
+    assert "kept decisions: 1 of 1 decisions change\n" in advanced.stdout
+    assert "PROD-002: requires_approval false → true, approval_status auto_approved → pending" in advanced.stdout
+    assert company("rules", "approve", "purchasing", version, "--by", "alice").exit_code == 6
+    assert company("rules", "activate", "purchasing", version).exit_code == 5
+    for command in ("approve", "activate"):
+        assert company("rules", command, "purchasing", version, "--by", "bob").exit_code == 0
+    facts = '{"required_qty": 245, "available_qty": 0, "unit_price": 15.5, "is_active": true}\n'
+    decided = json.loads(company("decide", "--rulebook", "purchasing", given=facts).stdout)
+    assert (decided["outputs"]["approval_status"], decided["version"][:12]) == ("pending", version)
+    back = company("rules", "rollback", "purchasing", "--by", "bob")
+    assert back.stdout == f"purchasing {version} is rolled back; the file of that name is in force again.\n"
+    decided = json.loads(company("decide", "--rulebook", "purchasing", given=facts).stdout)
+    assert decided["outputs"]["approval_status"] == "auto_approved"
+    told = company("rules", "versions", "purchasing", version).stdout
+    assert [line.split()[2:] for line in told.splitlines()[5:] if "bob" in line] == [
+        ["approved", "bob"],
+        ["activated", "bob"],
+        ["rolled", "back", "bob"],
+    ]
+
+
+def test_a_gate_that_stays_shut_is_exit_status_1_and_says_why(company: Restock, answer: Answer, mine: Path) -> None:
+    mine.write_text(TEXT.replace("total_amount <= 3000)", "total_amount <= 30000)"), "utf-8")
+    company("rules", "submit", mine, "--name", "purchasing")
+    version = version_of(answer)
+    result = company("rules", "advance", "purchasing", version)
+    assert result.exit_code == 1
+    assert "shut  proved    counterexample: no order above 10,000 is approved automatically" in result.stdout
+    assert "purchasing stays checked: correct it and submit it again.\n" in result.stdout
+    withdrawn = company("rules", "withdraw", "purchasing", version, "--why", "a slip")
+    assert withdrawn.stdout == f"purchasing {version} is withdrawn.\n"
+
+
+def test_the_cases_beside_a_file_go_with_it_and_are_those_of_the_version_in_force(
+    company: Restock, answer: Answer, mine: Path
+) -> None:
+    case = "cases:\n  - name: mine\n    facts: {required_qty: 1, available_qty: 0, unit_price: 1, is_active: true}\n"
+    mine.with_name("mine.cases.yaml").write_text(case, "utf-8")
+    company("rules", "submit", mine, "--name", "purchasing", "--author", "alice", "--effective", "2020-01-01")
+    version = version_of(answer)
+    assert company("rules", "advance", "purchasing", version).exit_code == 0
+    approved = company("rules", "approve", "purchasing", version, "--by", "bob")
+    assert approved.stdout == f"purchasing {version} is active. To take it back: restock rules rollback purchasing\n"
+    assert company("rules", "test", "purchasing").stdout.startswith("right  mine\n")
+
+
+def test_every_decision_of_the_demo_is_made_again_bit_for_bit(restock: Restock, home: Path) -> None:
+    assert restock("demo", "--no-timings").exit_code == 0
+    result = restock("--home", home / "demo", "replay", "--all", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["decisions"] > 10
+    assert (found["same"], found["different"]) == (True, [])
+
+
+def test_a_decision_that_was_tampered_with_says_exactly_what_differs(
+    company: Restock, answer: Answer, home: Path
+) -> None:
+    company("flow", "PROD-001", "PROD-002")
+    with closing(sqlite3.connect(home / "stores" / "decisions.db")) as store:
+        (key,) = store.execute("SELECT decision_id FROM decision WHERE subject = 'PROD-001'").fetchone()
+        store.execute(
+            "UPDATE decision SET outputs = replace(outputs, '1599', '1598'), fired = '[]' WHERE decision_id = ?", [key]
+        )
+        store.commit()
+    result = company("replay", key)
+    assert result.exit_code == 1
+    assert 'output total_amount: stored {"total_amount":1598}, now {"total_amount":1599}' in result.stdout
+    assert "fired: stored none, now CalculateShortage" in result.stdout
+    assert result.stdout.endswith("0 of 1 decision are the same, bit for bit.\n")
+    every = company("replay", "--all", "--json")
+    assert (every.exit_code, json.loads(every.stdout)["decisions"]) == (1, 2)
+    assert answer("replay", "--since", "2999-01-01")["decisions"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "what"),
+    [
+        (["replay"], 2, "Name one decision, or a range of them."),
+        (["replay", "x", "--all"], 2, "Name one decision, or a range of them."),
+        (["replay", "x"], 4, "There is no decision x."),
+        (["replay", "--since", "soon"], 2, "since: 'soon' is no date."),
+        (["rules", "rollback", "purchasing"], 5, "No version of purchasing was activated"),
+        (["rules", "advance", "purchasing", "abcdef"], 4, "No version of purchasing was submitted."),
+        (["rules", "submit", "nowhere.grl"], 4, "There is no file nowhere.grl."),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_line(
+    restock: Restock, arguments: list[str], status: int, what: str
+) -> None:
+    result = restock(*arguments)
+    assert (result.exit_code, result.stderr.count("\n")) == (status, 1)
+    assert what in result.stderr
