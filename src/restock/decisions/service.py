@@ -45,7 +45,7 @@ class DecisionsService:
         self._clock = clock
         self._ids = ids
         self._kept_versions: set[str] = set()
-        self._books: dict[str, Rulebook] = {}
+        self._books: dict[str, Rulebook] = {}  # by version, all that decided here: a few in a process's life
         self.life = Life(database, library, clock)
 
     async def decide(self, request: DecideRequest) -> Decided:
@@ -157,7 +157,8 @@ class DecisionsService:
             self._books[book.version] = book
             return book
         name, text = await self.life.text(version)
-        book = self._books[version] = Rulebook.parse(text, name)
+        book = Rulebook.parse(text, name)
+        self._books[version] = self._books[book.version] = book  # two names for it where an update counts otherwise
         return book
 
     async def _keep_version(self, rulebook: Rulebook) -> None:
@@ -174,8 +175,9 @@ class DecisionsService:
     async def _store(
         self, decisions: Sequence[Decision], identifiers: Sequence[str], subjects: Sequence[str], module: str
     ) -> None:
-        for version in {one.version for one in decisions if one.version not in self._kept_versions}:
-            await self._keep_version(self._books[version])  # the one that decided, whatever is in force by now
+        unknown = {one.version: one.rulebook for one in decisions if one.version not in self._kept_versions}
+        for version, name in unknown.items():
+            await self._keep_version(await self._pinned(name, version))  # what decided, whatever is in force by now
         for batch in batches(list(zip(identifiers, decisions, subjects, strict=True))):
 
             async def unit(tx: Transaction, batch: list[tuple[str, Decision, str]] = batch) -> None:
