@@ -323,7 +323,8 @@ def rulebooks() -> str:
         "Rulebooks",
         "`purchasing` is what the flow uses. `published` is the published rulebook as it was published: it gives"
         " fractions and serves as a case of conformance."
-        " A file of the same name in `rulebooks` of the home takes the place of either.",
+        " A file of the same name in `rulebooks` of the home takes the place of either, and a version that was activated"
+        " ([how](../how-to/change-a-threshold.md)) the place of every file.",
         *parts,
     )
 

@@ -18,6 +18,7 @@ from restock.core.clock import Clock, SystemClock
 from restock.core.errors import Unavailable
 from restock.core.ids import Ids
 from restock.decisions.library import Library
+from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
 from restock.engine.stream import EmbeddedLog, Relay, Subscriber
 from restock.inventory import service as inventory_service
@@ -30,6 +31,7 @@ from restock.orders.service import OrdersService
 from restock.purchasing import model as purchasing_model
 from restock.purchasing import tables as purchasing_tables
 from restock.purchasing.dispatch import Dispatcher
+from restock.purchasing.port import OrdersRequest
 from restock.purchasing.service import PurchasingService
 from restock.replenishment import tables as replenishment_tables
 from restock.replenishment.consumer import ReplenishmentConsumer
@@ -47,6 +49,9 @@ TOPICS = {
     purchasing_model.TOPIC: purchasing_model.PARTITIONS,
 }
 """Every topic with its number of partitions, which never changes."""
+
+MAX_PAGE = 1000
+"""Orders or proposals asked for at once: a megabyte or two."""
 
 
 @dataclass
@@ -157,7 +162,7 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
     replenishment = ReplenishmentService(
         databases["decisions"], neighbours, clock, ids, settings.flow, settings.queue_limit
     )
-    decisions.life.planned = partial(_planned, replenishment)
+    decisions.life.known = partial(_known, replenishment, purchasing)
     waker = ReplenishmentConsumer(replenishment)
     relays = [
         Relay(databases["oms"], orders_store.OUTBOX_EVENTS, stream),
@@ -189,14 +194,21 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
     )
 
 
-async def _planned(replenishment: ReplenishmentService) -> dict[str, str]:
-    """Give the decisions of the newest plan, each with its currency: what a new rulebook is tried on."""
+async def _known(replenishment: ReplenishmentService, purchasing: PurchasingService) -> Known:
+    """Give what a new rulebook is tried on: the decisions of the newest plan, and the currency where an order says it."""
     found: dict[str, str] = {}
+    before = ""
+    while orders := await purchasing.orders(OrdersRequest(before, MAX_PAGE)):
+        for order in orders:
+            found |= dict.fromkeys([order.decision_id, *(line.decision_id for line in order.lines)], order.currency)
+        before = orders[-1].po_id
+    planned: list[str] = []
     after = ""
-    while page := await replenishment.proposals(ProposalsRequest(0, after)):
-        found.update((one.decision_id, one.currency) for one in page)
+    while page := await replenishment.proposals(ProposalsRequest(0, after, MAX_PAGE)):
+        planned += [one.decision_id for one in page]
+        found |= {one.decision_id: one.currency for one in page}
         after = page[-1].product_id
-    return found
+    return Known(planned, found)
 
 
 def _subscribers(

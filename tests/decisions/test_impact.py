@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 from life_world import ALICE, NAME, activated, decisions, move, text
 
 from restock.decisions import impact
-from restock.decisions.model import ChangedDecision, Money, Shadow
+from restock.decisions.model import ChangedDecision, Known, Money, Shadow
 from restock.decisions.port import DecideRequest, Decision, SubmitRequest, VersionRequest
 from restock.decisions.service import DecisionsService
 
@@ -47,10 +47,10 @@ async def test_decisions_and_money_are_counted_by_currency(service: DecisionsSer
     keys = await kept(service)
     currencies = {keys["A"]: "USD", keys["B"]: "EUR", keys["C"]: "USD"}
 
-    async def planned() -> Mapping[str, str]:
-        return currencies
+    async def known() -> Known:
+        return Known(list(currencies), currencies)
 
-    service.life.planned = planned
+    service.life.known = known
     found = await tried(service, DOUBLED)
     assert (found.catalogue.decisions, found.catalogue.changed, found.catalogue.refused) == (3, 3, 0)
     assert found.catalogue.money_field == "grand_total"

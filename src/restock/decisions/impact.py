@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from restock.core.errors import RestockError
 from restock.decisions import store
-from restock.decisions.model import ChangedDecision, Impact, Money, Shadow
+from restock.decisions.model import ChangedDecision, Impact, Known, Money, Shadow
 from restock.decisions.port import StoredDecision
 from restock.engine.database import Database
 from restock.engine.rules import Decision, Rulebook
@@ -32,18 +32,16 @@ UNKNOWN = ""
 _NOTHING: Mapping[str, object] = {}
 
 
-async def shadow(
-    database: Database, name: str, new: Rulebook, old: Rulebook | None, planned: Mapping[str, str]
-) -> Shadow:
-    """Compare a version with the one in force. `planned` gives the currency of each decision of the newest plan."""
+async def shadow(database: Database, name: str, new: Rulebook, old: Rulebook | None, known: Known) -> Shadow:
+    """Compare a version with the one in force."""
     if old is None:
         nothing = _Sums(new, None).impact()
         return Shadow("", nothing, nothing)
     catalogue, past = _Sums(new, old), _Sums(new, old)
-    async for page in _planned(database, list(planned)):
-        catalogue.add([one for one in page if one.rulebook == name], planned)
+    async for page in _planned(database, known.planned):
+        catalogue.add([one for one in page if one.rulebook == name], known.currencies)
     async for page in store.newest(database, name, PAST_LIMIT):
-        past.add(page, planned)
+        past.add(page, known.currencies)
     return Shadow(old.version, catalogue.impact(), past.impact())
 
 

@@ -6,7 +6,7 @@ noticed so, and a date that passed by the clock. Nobody runs a timer.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Final
 
@@ -24,6 +24,7 @@ from restock.decisions.model import (
     GATES,
     Advanced,
     Finding,
+    Known,
     Move,
     Shadow,
     State,
@@ -46,13 +47,13 @@ BY_DATE: Final = "effective date"
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _shadow = msgspec.json.Decoder(Shadow, float_hook=Decimal).decode
 
-Planned = Callable[[], Awaitable[Mapping[str, str]]]
-"""Gives the decisions of the newest plan, each with its currency."""
+Asked = Callable[[], Awaitable[Known]]
+"""Asks others what they know of kept decisions."""
 
 
-async def no_plan() -> Mapping[str, str]:
-    """Stand for a plan where there is none."""
-    return {}
+async def nobody() -> Known:
+    """Stand for others where there are none."""
+    return Known([], {})
 
 
 class Life:
@@ -62,7 +63,7 @@ class Life:
         self._database, self._library, self._clock = database, library, clock
         self._seen = -1
         self._next_due = ""
-        self.planned: Planned = no_plan
+        self.known: Asked = nobody
 
     async def look(self) -> None:
         """Let the library use what is in force now. One look at one number when nothing has happened."""
@@ -142,7 +143,7 @@ class Life:
             return checked(rulebook, cases), None
         if move == Move.PROVED:
             return await proved(rulebook, cases), None
-        return [], await shadow(self._database, one.name, rulebook, self._in_force(one.name), await self.planned())
+        return [], await shadow(self._database, one.name, rulebook, self._in_force(one.name), await self.known())
 
     def _in_force(self, name: str) -> Rulebook | None:
         try:

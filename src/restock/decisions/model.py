@@ -116,6 +116,14 @@ class Version:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What others know of kept decisions: those of the newest plan, and in which currency which was made."""
+
+    planned: list[str]
+    currencies: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Money:
     """What decisions came to in one currency, by the version in force and by the new one."""
 
