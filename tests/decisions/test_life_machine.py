@@ -9,7 +9,14 @@ from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from life_world import ALICE, BOB, NAME, decisions, text, waits
 
 from restock.core.errors import Conflict, NotFound, Refused
@@ -164,5 +171,5 @@ class LifeMachine(RuleBasedStateMachine):
             self.steps[limit] = steps
 
 
-LifeMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
-TestAnySequenceOfMoves = LifeMachine.TestCase
+def test_any_sequence_of_moves_happens_as_the_table_says_or_is_refused() -> None:
+    run_state_machine_as_test(LifeMachine, settings=settings(max_examples=15, stateful_step_count=20, deadline=None))
