@@ -150,9 +150,11 @@ class Program:
     @cached_property
     def _in_force(self) -> Mapping[str, InForce]:
         """What was activated in this home, by name; its file is asked, and nothing opened."""
+        from restock.adapters.database.glance import has_rows  # noqa: PLC0415 - few commands read rulebooks
+
         store = self.home / "stores" / "decisions.db"
-        if not store.exists():
-            return {}
+        if not has_rows(store, "rulebook_life"):
+            return {}  # at the price of a glance: the statements cost a quarter of such a command
         from restock.adapters.database.sqlite import peek  # noqa: PLC0415 - few commands read rulebooks
         from restock.core.clock import SystemClock, timestamp  # noqa: PLC0415 - as above
         from restock.decisions.life_store import IN_FORCE, IN_FORCE_PARAMETERS, in_force, now_in_force  # noqa: PLC0415

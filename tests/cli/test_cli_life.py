@@ -131,3 +131,43 @@ def test_what_cannot_be_done_is_refused_in_one_line(
     result = restock(*arguments)
     assert (result.exit_code, result.stderr.count("\n")) == (status, 1)
     assert what in result.stderr
+
+
+def test_a_store_without_versions_or_from_before_there_were_any_leaves_the_files_in_force(
+    company: Restock, home: Path
+) -> None:
+    facts = '{"required_qty": 1, "available_qty": 0, "unit_price": 1, "is_active": true}\n'
+    before = company("decide", "--rulebook", "purchasing", given=facts)
+    with closing(sqlite3.connect(home / "stores" / "decisions.db")) as store:
+        store.execute("DROP TABLE rulebook_life")
+        store.execute("DROP TABLE rulebook_move")
+        store.execute("UPDATE decisions_schema_version SET version_num = '0001'")
+        store.commit()
+    assert company("decide", "--rulebook", "purchasing", given=facts).stdout == before.stdout
+    assert company("rules", "versions", "purchasing").exit_code == 0, "the store is brought up to date"
+    assert company("flow", "PROD-001").exit_code == 0
+
+
+def test_a_store_that_cannot_be_read_is_told_because_nobody_knows_what_is_in_force(
+    company: Restock, home: Path
+) -> None:
+    (home / "stores" / "decisions.db").write_bytes(b"no database" * 1000)
+    result = company("decide", "--rulebook", "purchasing", given="{}\n")
+    assert (result.exit_code, "decisions.db" in result.stderr) == (9, True)
+
+
+def test_a_version_that_came_due_is_in_force_for_commands_that_open_nothing(
+    company: Restock, answer: Answer, mine: Path, home: Path
+) -> None:
+    company("rules", "submit", mine, "--name", "purchasing", "--author", "alice", "--effective", "2999-01-01")
+    version = version_of(answer)
+    company("rules", "advance", "purchasing", version)
+    told = company("rules", "approve", "purchasing", version, "--by", "bob").stdout
+    assert told == f"purchasing {version} is approved; it comes into force by itself at 2999-01-01 00:00:00.\n"
+    assert answer("rules", "show", "purchasing")["version"][:12] != version
+    with closing(sqlite3.connect(home / "stores" / "decisions.db")) as store:
+        store.execute("UPDATE rulebook_life SET effective = '2020-01-01T00:00:00.000000Z'")
+        store.commit()
+    assert answer("rules", "show", "purchasing")["version"][:12] == version
+    company("flow", "PROD-001")
+    assert answer("rules", "versions", "purchasing")[0]["state"] == "active"

@@ -6,6 +6,7 @@ Each gate says what it found. Proofs need the solver, which is loaded by the fir
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 
 from restock.core.errors import InvalidInput
@@ -16,6 +17,9 @@ from restock.engine.rules.case_run import run_cases
 from restock.engine.rules.lint import lint
 
 GRL = ".grl"
+
+_SOLVER = threading.Lock()
+"""z3 keeps its terms in one place for all threads: one proof after the other."""
 
 
 def parsed(name: str, text: str) -> Rulebook:
@@ -54,7 +58,12 @@ def _checked(rulebook: Rulebook, cases: list[Case]) -> Iterator[Finding]:
 
 async def proved(rulebook: Rulebook, cases: list[Case]) -> list[Finding]:
     """Prove every invariant, beside the event loop. Raises Unavailable without the solver."""
-    return await asyncio.to_thread(lambda: list(_proved(rulebook, cases)))
+
+    def alone() -> list[Finding]:
+        with _SOLVER:
+            return list(_proved(rulebook, cases))
+
+    return await asyncio.to_thread(alone)
 
 
 def _proved(rulebook: Rulebook, cases: list[Case]) -> Iterator[Finding]:

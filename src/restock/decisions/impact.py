@@ -6,6 +6,7 @@ with this rulebook. Nothing is stored and nothing acts.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
@@ -40,8 +41,10 @@ async def shadow(database: Database, name: str, new: Rulebook, old: Rulebook | N
     catalogue, past = _Sums(new, old), _Sums(new, old)
     async for page in _planned(database, known.planned):
         catalogue.add([one for one in page if one.rulebook == name], known.currencies)
+        await asyncio.sleep(0)
     async for page in store.newest(database, name, PAST_LIMIT):
         past.add(page, known.currencies)
+        await asyncio.sleep(0)  # a server answers others between two pages
     return Shadow(old.version, catalogue.impact(), past.impact())
 
 

@@ -245,16 +245,10 @@ def query(connection: sqlite3.Connection, statement: Statement, parameters: Mapp
 
 
 def peek(path: Path, statement: Statement, parameters: Parameters) -> list[Row]:
-    """Ask a file without opening the program: nothing when there is no such file, or not yet such a table."""
-    if not path.exists():
-        return []
+    """Ask a file without opening the program."""
     try:
         with closing(connect(path)) as connection:
             return query(connection, statement, parameters)
-    except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
-            return []
-        raise translated(error, path) from error
     except sqlite3.DatabaseError as error:
         raise translated(error, path) from error
 
