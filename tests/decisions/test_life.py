@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from life_world import ALICE, BOB, NAME, START, activated, approved, decided, decisions, move, submitted, text, waits
 
+from restock.adapters.database import sqlite
 from restock.core.clock import SimulatedClock
 from restock.core.errors import Conflict, InvalidInput, NotFound, Refused, Unavailable
 from restock.decisions.model import MOVES, Move, State
@@ -127,7 +130,7 @@ async def test_nobody_who_ever_submitted_a_version_may_approve_it(service: Decis
 
 @pytest.mark.parametrize("name", ["", "../x", ".x", "a\nb"])
 async def test_a_name_that_could_be_no_rulebook_is_refused(service: DecisionsService, name: str) -> None:
-    with pytest.raises((InvalidInput, NotFound)):
+    with pytest.raises(InvalidInput):
         await service.submit(SubmitRequest(name, text(1), ALICE))
 
 
@@ -235,6 +238,27 @@ async def test_of_two_dates_that_passed_the_later_one_is_in_force(
 
 async def test_a_version_approved_after_its_date_is_in_force_at_once(service: DecisionsService) -> None:
     assert (await approved(service, 100, effective="2026-03-01")).state == "active"
+
+
+async def test_a_store_that_cannot_be_written_for_now_stops_no_decision_when_a_date_comes(
+    home: Path, service: DecisionsService, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = await approved(service, 100, effective="2026-03-03")
+    await approved(service, 200, effective="2026-03-04")
+    clock.advance(timedelta(days=1))
+    monkeypatch.setattr(sqlite, "LOCK_WAIT_SECONDS", 0.01)
+    with closing(sqlite3.connect(home / "stores" / "decisions.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert [await waits(service, amount) for amount in (100, 150)] == [False, True]
+        other.execute("ROLLBACK")
+    assert (await service.version(VersionRequest(NAME, version.version))).version.state == "active"
+
+
+async def test_a_note_or_a_reason_is_a_page_at_most(service: DecisionsService) -> None:
+    with pytest.raises(InvalidInput, match="has more than 2000 characters"):
+        await service.submit(SubmitRequest(NAME, text(100), ALICE, notes="x" * 2001))
+    with pytest.raises(InvalidInput, match="reason: "):
+        await service.rollback(RollbackRequest(NAME, BOB, "x" * 2001))
 
 
 @pytest.mark.parametrize("date", ["soon", "2026-13-01", "2026-03-03T08:00:00", "0001-01-01T00:00:00+14:00"])

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from restock.core.clock import Clock, timestamp
-from restock.core.errors import Conflict, NotFound
+from restock.core.errors import Conflict, InvalidInput, NotFound, StorageFull, Unavailable
 from restock.core.text import name as read_name
 from restock.decisions import life_store, store
 from restock.decisions.gates import cases_of, checked, parsed, proved
@@ -47,6 +47,9 @@ BY_DATE: Final = "effective date"
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _shadow = msgspec.json.Decoder(Shadow, float_hook=Decimal).decode
 
+MAX_WORDS = 2000
+"""Characters of a note or a reason: a page; what is longer belongs beside the rulebook."""
+
 Asked = Callable[[], Awaitable[Known]]
 """Asks others what they know of kept decisions."""
 
@@ -72,14 +75,11 @@ class Life:
             return
         rows = await life_store.in_force_or_approved(self._database)
         now = self._now()
-        if life_store.coming(rows, now):
-            await self._activate_due(now)
+        if life_store.coming(rows, now) and await self._activate_due(now):
             number = await life_store.last_move(self._database)
             rows = await life_store.in_force_or_approved(self._database)
-        active = {
-            one.version.name: (one.version.version, one.text) for one in rows if one.version.state == State.ACTIVE
-        }
-        self._library.use(active)
+        active = life_store.now_in_force(rows, now)
+        self._library.use({name: (one.version.version, one.text) for name, one in active.items()})
         waiting = [one.version.effective for one in rows if one.version.state == State.APPROVED]
         self._next_due = min((moment for moment in waiting if moment), default="")
         self._seen = number
@@ -88,17 +88,18 @@ class Life:
         """Store a version as a draft."""
         name = read_name(request.name, "name")
         if "/" in name or name.startswith("."):
-            raise NotFound(
+            raise InvalidInput(
                 f"{name!r} cannot be a rulebook's name.", field="name", remedy="Leave out / and a first dot."
             )
         author = read_name(request.author, "author")
         rulebook = parsed(name, request.text)
         cases_of(name, request.cases)
         effective = effective_moment(request.effective)
-        what = Submission(name, rulebook.version, request.text, request.cases, author, request.notes, effective)
+        notes = _words(request.notes, "notes")
+        what = Submission(name, rulebook.version, request.text, request.cases, author, notes, effective)
 
         async def unit(tx: Transaction) -> Version:
-            await submit(tx, what, Why(author, self._now(), request.notes))
+            await submit(tx, what, Why(author, self._now(), notes))
             return await life_store.version(tx, name, rulebook.version)
 
         return await self._database.write("rulebook_move", unit)
@@ -195,7 +196,7 @@ class Life:
     async def rollback(self, request: RollbackRequest) -> list[Version]:
         """Take back the version in force for the one before it."""
         await self.look()
-        why = Why(read_name(request.actor, "actor"), self._now(), request.reason)
+        why = Why(read_name(request.actor, "actor"), self._now(), _words(request.reason, "reason"))
 
         def nothing() -> Conflict:
             return Conflict(
@@ -226,8 +227,12 @@ class Life:
 
         return await self._database.write("rulebook_move", unit)
 
-    async def _activate_due(self, now: str) -> None:
-        """Put in force what has come due, in the order of the dates, unless another process just did."""
+    async def _activate_due(self, now: str) -> bool:
+        """Put in force what has come due, in the order of the dates, unless another process just did; say whether.
+
+        A store that cannot be written for now, as on a full disk, does not stop decisions: the date decides all the same,
+        and the moves are made later.
+        """
         rows = await life_store.in_force_or_approved(self._database)
 
         async def unit(tx: Transaction) -> None:
@@ -236,10 +241,21 @@ class Life:
                 if due(one, now):
                     await activate(tx, one, Why(BY_DATE, now, f"in force from {one.effective}"))
 
-        await self._database.write("rulebook_move", unit)
+        try:
+            await self._database.write("rulebook_move", unit)
+        except (StorageFull, Unavailable):
+            return False
+        return True
 
     def _why(self, request: MoveRequest) -> Why:
-        return Why(read_name(request.actor, "actor"), self._now(), request.reason)
+        return Why(read_name(request.actor, "actor"), self._now(), _words(request.reason, "reason"))
 
     def _now(self) -> str:
         return timestamp(self._clock.now())
+
+
+def _words(text: str, field: str) -> str:
+    """Read a note or a reason. Raises InvalidInput when it is too long."""
+    if len(text) > MAX_WORDS:
+        raise InvalidInput(f"{text[:20]!r}… has more than {MAX_WORDS} characters.", field=field, remedy="Shorten it.")
+    return text
