@@ -9,7 +9,8 @@ import click
 
 from restock.core.errors import InvalidInput
 from restock.edge.cli.decide import GRL, rulebook_of
-from restock.edge.cli.output import echo_json, note, quantity
+from restock.edge.cli.flips_told import shown_value
+from restock.edge.cli.output import echo_json, note
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
@@ -85,13 +86,6 @@ def cases_beside(shell: Shell, name: str) -> list[Case]:
 def shown(values: dict[str, Value]) -> str:
     """Write facts or outputs in one line."""
     return ", ".join(f"{name} {shown_value(value)}" for name, value in values.items())
-
-
-def shown_value(value: Value) -> str:
-    """Write a value as rules write it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f'"{value}"' if isinstance(value, str) else quantity(value)
 
 
 def _told(book: Rulebook, one: Proof) -> str:

@@ -13,6 +13,7 @@ from restock.core.errors import InvalidInput, RestockError
 from restock.edge.cli.case_tests import test_all
 from restock.edge.cli.compare import boundary_cases, diff
 from restock.edge.cli.decide import GRL, rulebook_of
+from restock.edge.cli.explain_rules import explain_rules
 from restock.edge.cli.fmt import fmt
 from restock.edge.cli.output import Column, echo_json, note, quantity, table
 from restock.edge.cli.plan import plan
@@ -161,7 +162,7 @@ def show(shell: Shell, name: str, text: bool, as_json: bool) -> None:
     click.echo("\n--text prints the rules.")
 
 
-for _command in (plan, sql, prove_all, test_all, diff, boundary_cases, fmt):
+for _command in (plan, sql, prove_all, test_all, diff, boundary_cases, fmt, explain_rules):
     rules.add_command(_command)
 
 
