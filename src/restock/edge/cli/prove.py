@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from restock.core.errors import InvalidInput
-from restock.edge.cli.decide import GRL, rulebook_of
+from restock.edge.cli.decide import GRL, JSON, is_file, rulebook_of
 from restock.edge.cli.flips_told import shown_value
 from restock.edge.cli.output import echo_json, note
 from restock.edge.cli.root import PARTLY
@@ -77,9 +77,8 @@ def prove_all(
 
 def cases_beside(shell: Shell, name: str) -> list[Case]:
     """Read the cases beside a rulebook; none when there is no such file."""
-    own = "/" in name or name.endswith(GRL)
-    path = Path(name) if own else shell.rulebook_file(name)
-    beside = path.with_name(path.name.removesuffix(GRL) + SUFFIX)
+    path = Path(name) if is_file(name) else shell.rulebook_file(name)
+    beside = path.with_name(path.name.removesuffix(GRL).removesuffix(JSON) + SUFFIX)
     return read_cases(shell.rulebook_text(beside), beside.name) if beside.is_file() else []
 
 
