@@ -7,6 +7,7 @@ import sys
 
 BENCHMARKS = {
     "rules": "benchmarks.rules.row",
+    "beside": "benchmarks.rules.beside",
     "columns": "benchmarks.rules.columns",
     "proofs": "benchmarks.rules.proofs",
     "rules-sql": "benchmarks.rules.sql",

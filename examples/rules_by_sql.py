@@ -12,8 +12,7 @@ from tempfile import TemporaryDirectory
 
 import polars
 
-from restock.engine.rules import Rulebook
-from restock.engine.rules.sql import GroupRunner, Groups, SqlRunner, Total
+from restock.rules import GroupRunner, Groups, Rulebook, SqlRunner, Total
 
 LINES = Rulebook.parse((files("restock") / "decisions/rulebooks/purchasing.grl").read_text("utf-8"), "purchasing.grl")
 

@@ -5,8 +5,7 @@ python examples/supplier_budget.py
 
 from __future__ import annotations
 
-from restock.engine.rules import FactRulebook
-from restock.engine.rules.network import Network
+from restock.rules import FactRulebook, Network
 
 RULES = """
 input Supplier.id: text;

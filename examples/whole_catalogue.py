@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import polars as pl
 
-from restock.engine.rules import Rulebook
+from restock.rules import Rulebook
 
 RULES = Rulebook.parse((files("restock") / "decisions/rulebooks/purchasing.grl").read_text("utf-8"), "purchasing.grl")
 

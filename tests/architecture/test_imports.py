@@ -95,6 +95,20 @@ def test_a_context_is_known_by_its_port_and_its_model() -> None:
     )
 
 
+def test_the_library_of_rules_needs_nothing_but_the_engine_of_rules_and_core() -> None:
+    """Direct imports of the facade, and of everything below it."""
+    none(
+        [
+            f"{module} imports {target}"
+            for module, target in imports()
+            if module.startswith(("restock.rules", "restock.engine.rules"))
+            and target.startswith("restock.")
+            and not target.startswith(("restock.engine.rules", "restock.core"))
+        ],
+        "Programs take restock.rules without the rest: hand the value in, or move it to core.",
+    )
+
+
 def test_every_context_stands_in_the_contracts() -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / ".importlinter")

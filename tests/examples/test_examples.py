@@ -99,3 +99,35 @@ def test_a_supplier_s_budget_follows_its_lines() -> None:
         "  the second line waits: False",
         "no line: 0 USD open, fine",
     ]
+
+
+def test_one_decision_is_exact_explained_and_refuses_a_float() -> None:
+    assert printed("one_decision").splitlines() == [
+        "13.92 by post, Parcel, Express, ByPost",
+        "  not Freight: weight > 30, but it is 12.5",
+        "  not ByTruck: price > 15, but it is 13.92",
+        '  carrier becomes "truck" if price rises by more than 1.08.',
+        "weight: A float has already lost digits. Give an int, a Decimal or a text like 12.5.",
+        "line 7, column 54: There is no field 'wieght'. Perhaps weight?",
+    ]
+
+
+def test_decisions_follow_changes_of_stock() -> None:
+    assert printed("stock_changes").splitlines() == [
+        "bolt: order",
+        "gear: covered",
+        "4 of 5 changes altered a decision",
+        "bolt: covered, 0 for 0",
+        "gear: ask, 1350 for 3",
+    ]
+
+
+LIBRARY = ("one_decision", "stock_changes", "supplier_budget", "rules_by_sql", "whole_catalogue")
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_an_example_of_the_library_imports_only_the_library(name: str) -> None:
+    text = (EXAMPLES / f"{name}.py").read_text("utf-8")
+    assert {line.split()[1] for line in text.splitlines() if "restock" in line and "import" in line.split()} == {
+        "restock.rules"
+    }

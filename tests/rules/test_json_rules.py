@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restock.core.errors import InvalidInput, RestockError
-from restock.engine.rules import Rulebook
+from restock.engine.rules import FactRulebook, Rulebook, RuleError, check, load
 from restock.engine.rules.json_rules import grl_of_json
 
 DOCUMENT = {
@@ -98,3 +98,30 @@ def test_any_document_is_read_or_refused(document: object) -> None:
         assert isinstance(grl_of_json(json.dumps({"rules": [document]}), "rules.json"), str)
     except RestockError as error:
         assert isinstance(error, InvalidInput)
+
+
+def test_a_file_in_json_loads_and_is_checked_as_the_text_is() -> None:
+    book = load(json.dumps(DOCUMENT), "rules.json")
+    assert isinstance(book, Rulebook)
+    assert book.version == Rulebook.parse(TEXT, "text.grl").version
+    assert check(json.dumps(DOCUMENT), "rules.json") == []
+
+
+def test_json_with_patterns_loads_as_rules_over_facts() -> None:
+    document = {"rules": [{"name": "A", "when": "$o: Order(total > 5)", "then": [{"set": "found", "value": True}]}]}
+    book = load(json.dumps(document), "rules.json")
+    assert isinstance(book, FactRulebook)
+    assert book.decide({"Order": [{"total": 6}]}).outputs["found"] is True
+
+
+def test_errors_of_rules_in_json_name_the_rule_with_line_and_column_in_it() -> None:
+    rules = [dict(DOCUMENT["rules"][0], name=name) for name in ("First", "Second")]  # type: ignore[index,call-overload]
+    rules[1]["then"] = [{"set": "tax", "expression": "total * wrod"}, {"set": "big", "value": True}]
+    text = json.dumps(DOCUMENT | {"rules": rules})
+    errors = check(text, "rules.json")
+    assert [error.rulebook for error in errors] == ["rules.json rules[1]"]
+    assert errors[0].suggestion == "word"
+    shown = errors[0].source_line
+    assert shown[errors[0].column - 1 :].startswith("wrod")
+    with pytest.raises(RuleError, match=r"rules.json rules\[1\]:\d+:\d+: There is no field 'wrod'"):
+        load(text, "rules.json")

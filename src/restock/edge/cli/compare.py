@@ -6,8 +6,9 @@ import click
 import msgspec
 
 from restock.edge.cli.decide import rulebook_of
+from restock.edge.cli.flips_told import shown_value
 from restock.edge.cli.output import Column, echo_json, note, table
-from restock.edge.cli.prove import shown, shown_value
+from restock.edge.cli.prove import shown
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell

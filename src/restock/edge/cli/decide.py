@@ -26,6 +26,7 @@ from restock.edge.cli.shell import Shell
 from restock.edge.wire import number_text
 from restock.engine.rules import Decision, FactRulebook, Field, Rulebook, load
 from restock.engine.rules.errors import nearest
+from restock.engine.rules.loading import load_rulebook
 
 MAX_LINE = 1 << 20
 """Bytes of one line: a thousand facts fit; a longer line is passed over without being kept in memory."""
@@ -38,7 +39,8 @@ MAX_TOLD = 100
 
 BOM = b"\xef\xbb\xbf"
 
-GRL = ".grl"
+GRL, JSON = ".grl", ".json"
+"""How files of rules end: the language, and rules in JSON."""
 
 
 class Chunks(Protocol):
@@ -184,7 +186,9 @@ Rules over facts take documents: flat fields by name, and facts by type as lists
 With --out a whole file is decided: its columns, the outputs (amounts as decimals),
 fired and error, a row for each row; an empty cell is an absent fact."""
 )
-@click.option("--rulebook", "name", required=True, help="A name of the library, or a file: a path with / or .grl.")
+@click.option(
+    "--rulebook", "name", required=True, help="A name of the library, or a file: a path with /, .grl or .json."
+)
 @click.option("--facts", default="-", show_default=True, help="JSON lines, - is standard input; .parquet or .csv.")
 @click.option("--out", help="The .parquet file for the decisions of a .parquet or .csv file.")
 @click.option("--engine", type=click.Choice(ALL_ENGINES), help="By default the quickest that runs the rules.")
@@ -221,17 +225,22 @@ def _decide_lines(ctx: click.Context, decider: Decider, facts: str) -> None:
         ctx.exit(PARTLY)
 
 
+def is_file(name: str) -> bool:
+    """Tell a file of rules from a name of the library."""
+    return "/" in name or name.endswith((GRL, JSON))
+
+
 def rulebook_of(shell: Shell, name: str) -> Rulebook:
     """Give the rulebook of a name or a file."""
-    if "/" not in name and not name.endswith(GRL):
+    if not is_file(name):
         return shell.rulebook(name)
     path = Path(name)
-    return Rulebook.parse(shell.rulebook_text(path), path.name)
+    return load_rulebook(shell.rulebook_text(path), path.name)
 
 
 def loaded(shell: Shell, name: str) -> Rulebook | FactRulebook:
     """Give the rulebook of a name, or of a file, which may hold rules over facts."""
-    if "/" not in name and not name.endswith(GRL):
+    if not is_file(name):
         return shell.rulebook(name)
     path = Path(name)
     return load(shell.rulebook_text(path), path.name)

@@ -20,6 +20,7 @@ from restock.decisions.port import (
     SilentRule,
     StoredDecision,
 )
+from restock.edge.cli.flips_told import flip_told, nearest_of_each
 from restock.edge.cli.output import Column, echo_json, moment, money, pairs, quantity, table
 from restock.edge.cli.replenish import order_table
 from restock.edge.cli.session import as_json, work
@@ -29,6 +30,7 @@ from restock.edge.running import Running
 from restock.engine.graph import Flow
 from restock.engine.graph.model import RulebookCall
 from restock.engine.graph.reference import builder
+from restock.engine.rules import Rulebook
 from restock.purchasing.model import OPEN, OrderEvent, PurchaseOrder
 from restock.purchasing.port import OrderRequest, OrdersRequest
 from restock.replenishment.model import Need, judged
@@ -39,6 +41,9 @@ DECISION = "decision"
 
 PRODUCT_ORDERS = 20
 """Orders of a product that are looked through for open ones."""
+
+FLIPS_SHOWN = 4
+"""Thresholds that flip a decision: the nearest are what people ask for."""
 
 LINES_SHOWN = 50
 """Lines of an order that are shown; --json has all."""
@@ -56,6 +61,7 @@ class WhyOrder:
     decision: Explanation | None
     line_decisions: list[StoredDecision]
     run: RunSummary | None
+    would_flip: list[str]
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ class WhyProposal:
 
     proposal: Proposal
     decision: Explanation
+    would_flip: list[str]
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,7 @@ class WhyProduct:
     fired: list[FiredRule]
     not_fired: list[SilentRule]
     open_orders: list[PurchaseOrder]
+    would_flip: list[str]
 
 
 @click.command(
@@ -100,10 +108,11 @@ def explain(shell: Shell, thing: str, warehouse: str, as_json: bool) -> None:
 
     async def task(app: Running) -> WhyOrder | WhyProposal | WhyProduct:
         if thing.startswith("PO-"):
-            return await _order(app, thing)
+            return await _order(shell, app, thing)
         if thing.startswith("PROP-"):
             proposal = await app.replenishment.proposal(ProposalRequest(thing))
-            return WhyProposal(proposal, await app.decisions.explain(DecisionRequest(proposal.decision_id)))
+            decided = await app.decisions.explain(DecisionRequest(proposal.decision_id))
+            return WhyProposal(proposal, decided, _flips_of(shell, decided))
         return await _product(shell, app, thing, warehouse)
 
     found = work(shell, task)
@@ -117,14 +126,29 @@ def explain(shell: Shell, thing: str, warehouse: str, as_json: bool) -> None:
         _show_product(found)
 
 
-async def _order(app: Running, po_id: str) -> WhyOrder:
+async def _order(shell: Shell, app: Running, po_id: str) -> WhyOrder:
     order = await app.purchasing.order(OrderRequest(po_id))
     history = await app.purchasing.history(OrderRequest(po_id))
     decision = await app.decisions.explain(DecisionRequest(order.decision_id)) if order.decision_id else None
     run = (await app.replenishment.run(RunRequest(order.run_id))).run if order.run_id else None
     apart = [line for line in order.lines if line.decision_id not in ("", order.decision_id)][:LINES_SHOWN]
     decided = [await app.decisions.decision(DecisionRequest(line.decision_id)) for line in apart]
-    return WhyOrder(order, history, decision, decided, run)
+    flips = _flips_of(shell, decision) if decision else []
+    return WhyOrder(order, history, decision, decided, run, flips)
+
+
+def _flips_of(shell: Shell, why: Explanation) -> list[str]:
+    """Say what would have flipped a stored decision; nothing when its version of the rules is not the present one."""
+    stored = why.decision
+    try:
+        book = shell.rulebook(stored.rulebook)
+        return _flips(book, stored.facts, stored.module) if book.version == stored.version else []
+    except RestockError:  # the rulebook is gone: what was stored with the decision still tells why
+        return []
+
+
+def _flips(book: Rulebook, facts: Mapping[str, object], module: str = "") -> list[str]:
+    return [f"{flip_told(one)}." for one in nearest_of_each(book.flips(facts, module=module), FLIPS_SHOWN)]
 
 
 async def _product(shell: Shell, app: Running, product: str, warehouse: str) -> WhyProduct:
@@ -137,19 +161,20 @@ async def _product(shell: Shell, app: Running, product: str, warehouse: str) -> 
     facts = {name: getattr(need, name) for name in Need.__dataclass_fields__ if name != "plan_version"}
     known = (product, facts, need.position, need.reorder_point)
     if need.blocked:
-        return WhyProduct(*known, "blocked", need.blocked, None, [], [], open_orders)
+        return WhyProduct(*known, "blocked", need.blocked, None, [], [], open_orders, [])
     name, asked = _asked(next(iter(app.replenishment.flows.values())), need)
     answer = (await app.decisions.decide(DecideRequest(name, [asked], record=False))).results[0]
     if isinstance(answer, RestockError):
         raise answer
     outcome, reason = judged(need, answer.outputs)
-    why = shell.rulebook(name).explain(answer.facts)
+    book = shell.rulebook(name)
+    why = book.explain(answer.facts)
     fired = [FiredRule(one.name, one.salience, dict(one.reads), dict(one.writes)) for one in why.fired]
     silent = [
         SilentRule(one.name, one.test, dict(one.values), one.threshold.sentence if one.threshold else "")
         for one in why.not_fired
     ]
-    return WhyProduct(*known, outcome.value, reason, answer, fired, silent, open_orders)
+    return WhyProduct(*known, outcome.value, reason, answer, fired, silent, open_orders, _flips(book, answer.facts))
 
 
 def _asked(flow: Flow, need: Need) -> tuple[str, Mapping[str, object]]:
@@ -185,7 +210,7 @@ def _show_order(why: WhyOrder) -> None:
     elif why.line_decisions:
         click.echo(f"\nThe arithmetic of the lines\n{_line_arithmetic(why.line_decisions)}")
     if why.decision is not None:
-        _show_decision(why.decision)
+        _show_decision(why.decision, why.would_flip)
     if why.run is not None:
         run = why.run
         click.echo(f"\nMade by run {run.run_id} of flow {run.flow}, {moment(run.at)}.")
@@ -223,15 +248,15 @@ def _show_proposal(why: WhyProposal) -> None:
         ("reason", one.reason),
     ]
     click.echo(pairs(rows))
-    _show_decision(why.decision)
+    _show_decision(why.decision, why.would_flip)
 
 
-def _show_decision(why: Explanation) -> None:
+def _show_decision(why: Explanation, flips: Sequence[str]) -> None:
     stored = why.decision
     about = f", module {stored.module}" if stored.module else ""
     click.echo(f"\nDecided by rulebook {stored.rulebook}{about}, version {stored.version[:12]}, {moment(stored.at)}")
     click.echo(waterfall(stored.facts, stored.outputs))
-    click.echo("\n" + rules_told(why.fired, why.not_fired))
+    click.echo("\n" + rules_told(why.fired, why.not_fired, flips))
 
 
 def _show_product(why: WhyProduct) -> None:
@@ -252,7 +277,7 @@ def _show_product(why: WhyProduct) -> None:
     if why.decision is not None:
         click.echo(f"\nThe arithmetic, by rulebook {why.decision.rulebook}, version {why.decision.version[:12]}")
         click.echo(waterfall(why.decision.facts, why.decision.outputs))
-        click.echo("\n" + rules_told(why.fired, why.not_fired))
+        click.echo("\n" + rules_told(why.fired, why.not_fired, why.would_flip))
     if why.open_orders:
         click.echo("\nOpen purchase orders\n" + order_table(why.open_orders))
 

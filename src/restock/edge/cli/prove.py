@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from restock.core.errors import InvalidInput
-from restock.edge.cli.decide import GRL, rulebook_of
-from restock.edge.cli.output import echo_json, note, quantity
+from restock.edge.cli.decide import GRL, JSON, is_file, rulebook_of
+from restock.edge.cli.flips_told import shown_value
+from restock.edge.cli.output import echo_json, note
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
@@ -76,9 +77,9 @@ def prove_all(
 
 def cases_beside(shell: Shell, name: str) -> list[Case]:
     """Read the cases of a rulebook; none when there are none."""
-    if "/" in name or name.endswith(GRL):
+    if is_file(name):
         path = Path(name)
-        beside = path.with_name(path.name.removesuffix(GRL) + SUFFIX)
+        beside = path.with_name(path.name.removesuffix(GRL).removesuffix(JSON) + SUFFIX)
         file, text = beside.name, shell.rulebook_text(beside) if beside.is_file() else ""
     else:
         file, text = shell.rulebook_cases(name)
@@ -88,13 +89,6 @@ def cases_beside(shell: Shell, name: str) -> list[Case]:
 def shown(values: dict[str, Value]) -> str:
     """Write facts or outputs in one line."""
     return ", ".join(f"{name} {shown_value(value)}" for name, value in values.items())
-
-
-def shown_value(value: Value) -> str:
-    """Write a value as rules write it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f'"{value}"' if isinstance(value, str) else quantity(value)
 
 
 def _told(book: Rulebook, one: Proof) -> str:

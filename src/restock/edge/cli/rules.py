@@ -12,7 +12,8 @@ import click
 from restock.core.errors import InvalidInput, RestockError
 from restock.edge.cli.case_tests import test_all
 from restock.edge.cli.compare import boundary_cases, diff
-from restock.edge.cli.decide import GRL, rulebook_of
+from restock.edge.cli.decide import is_file, rulebook_of
+from restock.edge.cli.explain_rules import explain_rules
 from restock.edge.cli.fmt import fmt
 from restock.edge.cli.output import Column, echo_json, note, quantity, table
 from restock.edge.cli.plan import plan
@@ -47,6 +48,7 @@ def rules() -> None:
 Examples:
   restock rules check var/rulebooks/mine.grl
   restock rules check purchasing published
+  restock rules check mine.json            rules in JSON: the same rules, or refused by place
   restock rules check --strict --notes     every rulebook of the library
 
 Every error is shown with its line, a caret and the nearest right name; exit status 2
@@ -100,7 +102,7 @@ class _Checked(NamedTuple):
 
 def _checked(shell: Shell, name: str, deep: bool) -> _Checked:
     try:
-        if "/" in name or name.endswith(GRL):
+        if is_file(name):
             path = Path(name)
             text = shell.rulebook_text(path)
             errors = check(text, path.name)
@@ -162,7 +164,7 @@ def show(shell: Shell, name: str, text: bool, as_json: bool) -> None:
     click.echo("\n--text prints the rules.")
 
 
-for _command in (plan, sql, prove_all, test_all, diff, boundary_cases, fmt, *LIFE):
+for _command in (plan, sql, prove_all, test_all, diff, boundary_cases, fmt, explain_rules, *LIFE):
     rules.add_command(_command)
 
 

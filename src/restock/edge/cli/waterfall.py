@@ -8,6 +8,7 @@ from decimal import Decimal
 from restock.core.quantity import plain
 from restock.decisions.port import FiredRule, SilentRule
 from restock.edge.cli.output import Column, money, quantity, table
+from restock.engine.rules import Explanation
 
 Values = Mapping[str, object]
 Number = Callable[[str], Decimal]
@@ -73,8 +74,11 @@ def _money_rows(number: Number, facts: Values) -> list[Row]:
     return rows
 
 
-def rules_told(fired: Sequence[FiredRule], silent: Sequence[SilentRule]) -> str:
-    """Say which rules fired and what they read and wrote, which did not and why, and what is nearest to change it."""
+def rules_told(fired: Sequence[FiredRule], silent: Sequence[SilentRule], flips: Sequence[str] = ()) -> str:
+    """Say which rules fired and what they read and wrote, which did not and why, and what is nearest to change it.
+
+    What changes it are `flips`, thresholds that were decided again; without any, those at which one more rule fires.
+    """
     lines = ["Rules that fired, in order"]
     fired_rows = [(one.salience, one.name, _values(one.reads), _values(one.writes)) for one in fired]
     columns = [Column("rank", number=True), Column("rule"), Column("read", cut=True), Column("wrote", cut=True)]
@@ -85,10 +89,18 @@ def rules_told(fired: Sequence[FiredRule], silent: Sequence[SilentRule]) -> str:
         lines.append(
             table([Column("rule"), Column("is not true", cut=True), Column("because", cut=True)], silent_rows, "  ")
         )
-    if hints := [one.hint for one in silent if one.hint and not one.hint.endswith(" 0.")]:
+    if hints := flips or [one.hint for one in silent if one.hint and not one.hint.endswith(" 0.")]:
         lines.append("\nWhat would change it")
         lines += [f"  {hint}" for hint in hints]
     return "\n".join(lines)
+
+
+def fired_and_silent(why: Explanation) -> str:
+    """Say which rules fired and what they read and wrote, and the first false condition of the others."""
+    silent = [SilentRule(one.name, one.test, dict(one.values), "") for one in why.not_fired]
+    return rules_told(
+        [FiredRule(one.name, one.salience, dict(one.reads), dict(one.writes)) for one in why.fired], silent
+    )
 
 
 def _values(values: Values) -> str:

@@ -10,13 +10,13 @@ A condition is a text in the language, {"all": […]}, {"any": […]}, {"not": �
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial, reduce
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 from restock.core.errors import InvalidInput
-from restock.engine.rules.errors import SourceText, nearest
+from restock.engine.rules.errors import Place, RuleError, SourceText, nearest
 from restock.engine.rules.lexer import Lexer
 from restock.engine.rules.limits import MAX_NESTING, MAX_SOURCE_BYTES
 from restock.engine.rules.parser import Parser
@@ -32,15 +32,47 @@ JOINS: Final = {"all": "&&", "any": "||"}
 _OPERATORS: Final = {**{one: one for one in COMPARISONS}, **WORD_OPERATORS}
 
 
+class Piece(NamedTuple):
+    """A declaration or a rule of a document: where it stands there, and its text in the language."""
+
+    place: str
+    text: str
+
+
+class Translated:
+    """A document as a text of the language, one piece below the other with a line between."""
+
+    def __init__(self, name: str, pieces: Sequence[Piece]) -> None:
+        self._name = name
+        self._starts: list[tuple[int, str]] = []
+        line = 1
+        for piece in pieces:
+            self._starts.append((line, piece.place))
+            line += piece.text.count("\n") + 2
+        self.text = "\n\n".join(piece.text for piece in pieces) + "\n"
+
+    def placed(self, error: RuleError) -> RuleError:
+        """Give an error of the text with the place in the document: `mine.json rules[2]`, line and column in that rule."""
+        start, place = next(((at, name) for at, name in reversed(self._starts) if at <= error.line), (1, ""))
+        name = f"{self._name} {place}".strip()
+        at = Place(error.line - start + 1, error.column)
+        return RuleError(name, at, error.source_line, error.message, error.suggestion)
+
+
 def grl_of_json(text: str, name: str) -> str:
     """Give the text of the language for rules in JSON. Raises InvalidInput that names the place, RuleError for a text."""
+    return translated(text, name).text
+
+
+def translated(text: str, name: str) -> Translated:
+    """Read rules in JSON. Raises InvalidInput that names the place, RuleError for a condition or an expression."""
     if len(text.encode("utf-8", "surrogatepass")) > MAX_SOURCE_BYTES:
         raise InvalidInput(f"The file is longer than {MAX_SOURCE_BYTES // 1024} kB.", field=name)
     try:
         document = json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"This is no JSON: {str(error)[:100]}.", field=name, remedy="Correct the file.") from None
-    return _Reader(name).rulebook(document)
+    return Translated(name, _Reader(name).rulebook(document))
 
 
 def _no_number(word: str) -> NoReturn:
@@ -51,11 +83,16 @@ class _Reader:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def rulebook(self, document: object) -> str:
+    def rulebook(self, document: object) -> list[Piece]:
         whole = self._object(document, "", ("rules", "declarations"))
-        declarations = [self._text(one, f"declarations[{at}]") for at, one in self._list(whole, "declarations")]
-        rules = [print_rule(self._rule(one, f"rules[{at}]")) for at, one in self._list(whole, "rules")]
-        return "\n\n".join([*declarations, *rules]) + "\n"
+        pieces = []
+        for at, one in self._list(whole, "declarations"):
+            place = f"declarations[{at}]"
+            pieces.append(Piece(place, self._text(one, place)))
+        for at, one in self._list(whole, "rules"):
+            place = f"rules[{at}]"
+            pieces.append(Piece(place, print_rule(self._rule(one, place))))
+        return pieces
 
     def _rule(self, given: object, place: str) -> Rule:
         rule = self._object(given, place, RULE_KEYS)

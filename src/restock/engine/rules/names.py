@@ -43,7 +43,8 @@ def inferred_fields(
             errors.append(source.error(place, f"'{name}' is an input; a rule can only set outputs."))
     for name, place in read.items():
         if name not in fields and len(errors) < MAX_ERRORS:
-            _read_only(source, name, place, kinds[name], fields, declared, errors, tuple(written))
+            kind = kinds.get(name, "text")  # none was found where a pattern stands in a call, which the typer refuses
+            _read_only(source, name, place, kind, fields, declared, errors, tuple(written))
     if len(fields) > MAX_FIELDS:
         errors.append(source.error(Place(1, 1), f"There are more than {MAX_FIELDS} fields."))
     return fields

@@ -16,6 +16,7 @@ from restock.engine.rules.engines import Plan, decide_many_best, engine_named, p
 from restock.engine.rules.errors import Problems, SourceText, nearest
 from restock.engine.rules.evaluator import Evaluator
 from restock.engine.rules.explain import Explanation, explain
+from restock.engine.rules.flips import Flip, flips
 from restock.engine.rules.ir import Field, Program, Value
 from restock.engine.rules.modules import module_program
 from restock.engine.rules.parser import parse
@@ -182,6 +183,12 @@ class Rulebook:
         evaluator = self._evaluator(module)
         inputs, done = evaluator.reference(facts)
         return explain(evaluator.program, inputs, done)
+
+    def flips(self, facts: Mapping[str, object], *, module: str = "") -> tuple[Flip, ...]:
+        """Give the thresholds of one number at which another word or flag comes out, nearest first. Raises as `decide`."""
+        evaluator = self._evaluator(module)
+        inputs, done = evaluator.reference(facts)
+        return flips(self._source, evaluator.program, inputs, done)
 
     def _evaluator(self, module: str) -> Evaluator:
         found = self._evaluators.get(module)

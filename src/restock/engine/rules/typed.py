@@ -159,6 +159,8 @@ class ExpressionTyper:
 
     def _membership(self, node: Binary) -> Expr:
         items = node.right.items if isinstance(node.right, Items) else ()
+        if not items:
+            raise self._error(node.right.place, "Behind 'in' stands a list of values: in [1, 2].")
         left = self._expression(node.left)
         tests = [self._compare("==", left, self._expression(item), node.place) for item in items]
         return _balanced(tests, lambda first, second: Logic("||", first, second, node.place))
