@@ -10,6 +10,7 @@ import pytest
 from life_world import ALICE, NAME, activated, decisions, move, text
 
 from restock.decisions import impact
+from restock.decisions.library import SHIPPED
 from restock.decisions.model import ChangedDecision, Known, Money, Shadow
 from restock.decisions.port import DecideRequest, Decision, SubmitRequest, VersionRequest
 from restock.decisions.service import DecisionsService
@@ -55,16 +56,32 @@ async def test_decisions_and_money_are_counted_by_currency(service: DecisionsSer
     assert (found.catalogue.decisions, found.catalogue.changed, found.catalogue.refused) == (3, 3, 0)
     assert found.catalogue.money_field == "grand_total"
     assert found.catalogue.money == [
-        Money("EUR", Decimal("100.50"), Decimal("110.50")),
-        Money("USD", Decimal(190), Decimal(210)),
+        Money("", "EUR", Decimal("100.50"), Decimal("110.50")),
+        Money("", "USD", Decimal(190), Decimal(210)),
     ]
     assert (found.past.decisions, found.past.changed) == (5, 4)
     assert found.past.money == [
-        Money("", Decimal(250), Decimal(260)),
-        Money("EUR", Decimal("100.50"), Decimal("110.50")),
-        Money("USD", Decimal(190), Decimal(210)),
+        Money("", "", Decimal(250), Decimal(260)),
+        Money("", "EUR", Decimal("100.50"), Decimal("110.50")),
+        Money("", "USD", Decimal(190), Decimal(210)),
     ]
     assert [one.change for one in found.past.money] == [10, 10, 20]
+
+
+async def test_the_money_of_lines_and_of_their_orders_is_not_added_up(home: Path) -> None:
+    async with decisions(home) as service:
+        lines = [{"required_qty": 10, "available_qty": 0, "unit_price": price, "is_active": True} for price in (30, 70)]
+        await service.decide(DecideRequest("purchasing", lines))
+        order = [{"total_amount": Decimal(1000), "order_qty": 20, "need_reorder": True}]
+        await service.decide(DecideRequest("purchasing", order, module="ORDER"))
+        cheaper = (SHIPPED / "purchasing.grl").read_text("utf-8").replace("final_amount * 0.08", "final_amount * 0.07")
+        version = await service.submit(SubmitRequest("purchasing", cheaper, ALICE))
+        found = (await service.advance(move(version))).shadow
+        assert found is not None
+        assert found.past.money == [
+            Money("", "", Decimal(1080), Decimal(1070)),
+            Money("ORDER", "", Decimal(1080), Decimal(1070)),
+        ]
 
 
 async def test_examples_show_what_differs_and_only_that(service: DecisionsService) -> None:

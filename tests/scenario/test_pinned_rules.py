@@ -86,7 +86,7 @@ async def test_what_a_new_version_would_change_is_told_in_the_currency_of_plan_a
         version = await app.decisions.submit(SubmitRequest("purchasing", CHEAP, "alice"))
         shadow = (await app.decisions.advance(MoveRequest("purchasing", version.version, "bob"))).shadow
         assert shadow is not None
-        assert [one.currency for one in shadow.past.money] == ["USD"]
+        assert [(one.module, one.currency) for one in shadow.past.money] == [("", "USD"), ("ORDER", "USD")]
         proposals = await app.replenishment.proposals(ProposalsRequest())
         assert shadow.catalogue.decisions == len(proposals)
         assert shadow.catalogue.changed == sum(one.total_amount > 30 for one in proposals)

@@ -61,7 +61,7 @@ class _Sums:
         numbers = {one.name for one in new.outputs if one.kind == "number"}
         self._field = next((name for name in MONEY if name in numbers), "")
         self._decisions = self._changed = self._refused = 0
-        self._money: dict[str, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+        self._money: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
         self._examples: list[ChangedDecision] = []
 
     def add(self, decisions: Sequence[StoredDecision], currencies: Mapping[str, str]) -> None:
@@ -82,7 +82,7 @@ class _Sums:
         self._decisions += 1
         was, becomes = _outputs(old), _outputs(new)
         if self._field:
-            sums = self._money[currency]
+            sums = self._money[one.module, currency]
             sums[0] += _amount(was, self._field)
             sums[1] += _amount(becomes, self._field)
         if was == becomes:
@@ -102,7 +102,7 @@ class _Sums:
 
     def impact(self) -> Impact:
         """Give what was found."""
-        money = [Money(currency, *sums) for currency, sums in sorted(self._money.items())]
+        money = [Money(*key, *sums) for key, sums in sorted(self._money.items())]
         return Impact(self._decisions, self._changed, self._refused, self._field, money, self._examples)
 
 

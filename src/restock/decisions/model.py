@@ -125,8 +125,12 @@ class Known:
 
 @dataclass(frozen=True)
 class Money:
-    """What decisions came to in one currency, by the version in force and by the new one."""
+    """What decisions came to in one currency, by the version in force and by the new one.
 
+    By module, because the lines of an order and the order are both decided on: their sums are the same money.
+    """
+
+    module: str
     currency: str
     before: Decimal
     after: Decimal

@@ -90,7 +90,7 @@ def _impact(title: str, one: Impact) -> list[str]:
         sign = "+" if each.change > 0 else ""
         currency = each.currency or "(currency unknown)"
         sums = f"{money(each.before)} becomes {money(each.after)} {currency} ({sign}{money(each.change)})"
-        lines.append(f"    {one.money_field}: {sums}")
+        lines.append(f"    {one.money_field}{f' of {each.module}' if each.module else ''}: {sums}")
     for example in one.examples:
         names = dict.fromkeys([*example.before, *example.after])
         changes = ", ".join(

@@ -36,10 +36,11 @@ from restock.engine.rules.proof.stratification import one_pass, possible_obstacl
 Examples:
   restock rules check mine.grl
   restock rules prove mine.grl
-  restock rules show purchasing"""
+  restock rules show purchasing
+  restock rules submit mine.grl --name purchasing"""
 )
 def rules() -> None:
-    """Check, prove, test, compare and show rulebooks. Your own are in RESTOCK_HOME/rulebooks."""
+    """Check, prove, test and compare rulebooks, and bring them into force. Your own files are in RESTOCK_HOME/rulebooks."""
 
 
 @rules.command(
