@@ -90,7 +90,7 @@ def test_an_order_is_explained(company: Restock, answer: Answer) -> None:
     shown = company("explain", po_id).stdout
     for part in ("15.5 a day × 7 days", "88.5", "raised to the minimum", "1,599.00", "CalculateShortage", "created"):
         assert part in shown
-    assert "FlagHighValueOrders fires if total_amount rises by more than 8401." in shown
+    assert "a person must approve if the total rises by more than 8401." in shown
     why = answer("explain", po_id)
     assert why["order"]["po_id"] == po_id
     assert [one["type"] for one in why["history"]] == ["PurchaseOrderCreated", "PurchaseOrderSent"]
