@@ -157,10 +157,10 @@ class Program:
             return {}  # at the price of a glance: the statements cost a quarter of such a command
         from restock.adapters.database.sqlite import peek  # noqa: PLC0415 - few commands read rulebooks
         from restock.core.clock import SystemClock, timestamp  # noqa: PLC0415 - as above
-        from restock.decisions.life_store import IN_FORCE, IN_FORCE_PARAMETERS, in_force, now_in_force  # noqa: PLC0415
+        from restock.decisions import life_store  # noqa: PLC0415 - as above
 
-        rows = [in_force(row) for row in peek(store, IN_FORCE, IN_FORCE_PARAMETERS)]
-        return now_in_force(rows, timestamp(SystemClock().now()))
+        found = peek(store, life_store.IN_FORCE, life_store.IN_FORCE_PARAMETERS)
+        return life_store.now_in_force([life_store.in_force(row) for row in found], timestamp(SystemClock().now()))
 
 
 def main() -> None:

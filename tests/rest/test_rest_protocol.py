@@ -109,8 +109,7 @@ async def test_who_will_not_stay_is_answered(caller: Caller, sent: bytes) -> Non
     caller.say(sent)
     status, headers, _ = await caller.hear()
     assert status == 200
-    if b"upgrade" not in sent:
-        assert headers["connection"] == "close" and await caller.is_hung_up()
+    assert headers["connection"] == "close" and await caller.is_hung_up()
 
 
 async def test_a_head_gives_the_headers_of_the_body_it_leaves_out(caller: Caller) -> None:

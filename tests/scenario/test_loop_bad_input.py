@@ -375,3 +375,12 @@ async def test_what_is_no_name_is_invalid_alone_and_in_a_batch(fresh: Path, prod
         assert refused.value.field == "product_id"
         (wrong,) = (await app.replenishment.flow_batch(FlowBatchRequest([product]))).results
         assert isinstance(wrong, InvalidInput)
+
+
+async def test_a_key_gives_its_order_again_whatever_space_stands_around_the_name(fresh: Path) -> None:
+    async with life(fresh) as app:
+        await company(app)
+        first = await app.replenishment.flow(FlowRequest("P", idempotency_key="k"))
+        again = await app.replenishment.flow(FlowRequest(" P ", idempotency_key="k"))
+        assert first.po is not None and again.po is not None
+        assert again.po.po_id == first.po.po_id

@@ -12,6 +12,7 @@ from restock.core.clock import Clock, timestamp
 from restock.core.errors import NotFound, RestockError, Stale, Unavailable
 from restock.core.ids import Ids
 from restock.core.text import name
+from restock.core.value import changed
 from restock.decisions.port import Decision
 from restock.engine.database import Database
 from restock.engine.graph import QUEUE_LIMIT, CohortRunner, Executor, Flow, RunResult, load_flow
@@ -87,6 +88,9 @@ class ReplenishmentService:
 
     async def flow(self, request: FlowRequest) -> FlowReply:
         """Run the flow for a product."""
+        product = name(request.product_id, "product_id")
+        if product != request.product_id:
+            request = changed(request, product_id=product)
         reply = await self._known(request) or await self._run(request)
         if isinstance(reply, RestockError):
             raise reply
@@ -99,7 +103,7 @@ class ReplenishmentService:
         async def one(product: str) -> FlowReply | RestockError:
             async with door:
                 try:
-                    return await self._run(FlowRequest(product, request.warehouse_id))
+                    return await self._run(FlowRequest(name(product, "product_id"), request.warehouse_id))
                 except RestockError as error:
                     return error
 
@@ -175,7 +179,7 @@ class ReplenishmentService:
 
     async def _run(self, request: FlowRequest) -> FlowReply | RestockError:
         """Run until nobody was faster. A run that loses the race decides again, and is then covered."""
-        product = name(request.product_id, "product_id")
+        product = request.product_id
         for _ in range(CONFLICT_ROUNDS):
             run_id = self._ids.new()
             result = await self._runner.submit(

@@ -187,7 +187,8 @@ class Connection(asyncio.Protocol):
             parts[0] if len(parts) == 1 else b"".join(parts),
             self._headers,
         )
-        self._waiting.append((request, self._parser.should_keep_alive()))
+        stays = self._parser.should_keep_alive() and not self._parser.should_upgrade()  # nothing can be read after that
+        self._waiting.append((request, stays))
         if self._serving is None:
             self._serving = self._loop.create_task(self._serve())
         elif len(self._waiting) >= MAX_PIPELINED:

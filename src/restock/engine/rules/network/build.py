@@ -172,7 +172,7 @@ class Builder:
 
     def _attach(self, way: str, made: Node, node: Node, kind: str, alpha: Alpha) -> None:
         node.ways[way] = made
-        node.children.append(made)  # type: ignore[arg-type]
+        node.children.append(made)  # type: ignore[arg-type]  # each kind of node has its kind of children
         self.kinds[kind].listeners[alpha].append(made)
 
     def _filter(self, one: Check, node: Node, slots: Slots) -> Node:

@@ -137,7 +137,7 @@ class Keyed:
             "careful": self._one,
             "change_of": partial(tuple.__new__, Change),
         }
-        exec(compile(_LOOP.format(**_numbers(one), at=at, field=repr(field)), "<keyed>", "exec"), space)  # noqa: S102
+        exec(compile(_LOOP.format(**_numbers(one), at=at, field=repr(field)), "<keyed>", "exec"), space)  # noqa: S102 - names by repr
         return cast(Changes, space["apply"])
 
     def _slow(self, field: str) -> Changes:

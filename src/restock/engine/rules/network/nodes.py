@@ -23,7 +23,7 @@ class Fact(dict[str, Any]):
     """The present values of a fact; equal only to itself, so that it can stand in tokens."""
 
     __slots__ = ("base", "given", "handle", "kind", "tokens", "writes")
-    __hash__ = object.__hash__  # type: ignore[assignment]
+    __hash__ = object.__hash__  # type: ignore[assignment]  # a fact is itself, though its fields are a dict
     __eq__ = object.__eq__
     __ne__ = object.__ne__
 
