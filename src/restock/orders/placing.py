@@ -17,7 +17,7 @@ from restock.core.ids import Ids
 from restock.core.quantity import to_scaled
 from restock.engine.database import Transaction
 from restock.engine.database.once import MAX_KEY, Effect, same_request
-from restock.engine.stream.outbox import Waiting
+from restock.engine.stream import Waiting, encode_known
 from restock.orders import store
 from restock.orders.model import CREATED, CheckedOrder, NewOrder, checked
 from restock.orders.port import Failure, Placement
@@ -39,17 +39,6 @@ class _Data(msgspec.Struct, gc=False):
     shipping_address: str | None
     status: str
     created_at: str
-
-
-class _Envelope(msgspec.Struct, gc=False):
-    """The record's value, as `restock.engine.stream.encode` writes it."""
-
-    event_id: str
-    type: str
-    at: str
-    causation_id: str
-    key: str
-    data: _Data
 
 
 class _Draft(msgspec.Struct, gc=False):
@@ -148,12 +137,12 @@ class Placing:
         }
 
     def _event(self, draft: _Draft) -> Waiting:
-        """Give the event; its value is what `restock.engine.stream.encode` would make, from the items' bytes."""
+        """Give the event, from the items' bytes."""
         order = draft.order
         event_id = f"{self._stem}{draft.place:04x}"
         total, address = order.total_amount, order.shipping_address
         data = _Data(draft.order_id, order.customer_id, msgspec.Raw(draft.items), total, address, CREATED, self._at)
-        value = _json(_Envelope(event_id, EVENT, self._at, "", order.customer_id, data))
+        value = encode_known(event_id, EVENT, order.customer_id, self._at, data)
         return Waiting(event_id, TOPIC, order.customer_id, value)
 
 

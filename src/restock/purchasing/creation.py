@@ -14,14 +14,14 @@ from hashlib import sha256
 
 from restock.core.clock import timestamp
 from restock.core.errors import InvalidInput, RestockError, Stale
-from restock.core.event import Event
 from restock.core.ids import Ids
 from restock.core.quantity import decimal, not_negative, storable
 from restock.engine.database import Transaction
 from restock.engine.database.columns import NAME_LENGTH
 from restock.engine.database.once import MAX_KEY, Effect, same_request
-from restock.purchasing import store
-from restock.purchasing.model import TOPIC, Line, OrderEvent, PurchaseOrder, State, apply
+from restock.engine.stream import Waiting
+from restock.purchasing import news, store
+from restock.purchasing.model import Line, OrderEvent, PurchaseOrder, State, apply
 from restock.purchasing.port import CreateRequest, NewLine, NewOrder
 from restock.purchasing.tables import ONCE, OUTBOX
 
@@ -141,25 +141,25 @@ async def _write(
     first = await store.next_numbers(tx, now.year, len(wanted))
     orders: list[PurchaseOrder] = []
     history: list[tuple[OrderEvent, PurchaseOrder | None]] = []
-    news: list[Event] = []
+    told: list[Waiting] = []
     effects: list[tuple[str, Effect]] = []
     event_ids = iter(ids.many(sum(1 + new.send for new in wanted)))
     for number, new in enumerate(wanted, first):
         created = _order(f"PO-{now.year}-{number:0{NUMBER_DIGITS}}", new, actor, at)
-        history.append((OrderEvent(created.po_id, 1, "PurchaseOrderCreated", at, actor, new.reason, {}), created))
-        news.append(_told(next(event_ids), "PurchaseOrderCreated", created, new, at))
+        history.append((OrderEvent(created.po_id, 1, news.CREATED, at, actor, new.reason, {}), created))
+        told.append(news.created(next(event_ids), created, new.causation_id))
         if new.send:
-            sent = OrderEvent(created.po_id, 2, "PurchaseOrderSent", at, actor, "", {"send_method": new.send_method})
+            sent = OrderEvent(created.po_id, 2, news.SENT, at, actor, "", {"send_method": new.send_method})
             history.append((sent, None))
             created = apply(created, sent)
-            news.append(_told(next(event_ids), "PurchaseOrderSent", created, new, at))
+            told.append(news.sent(next(event_ids), created, new.causation_id))
         orders.append(created)
         if new.idempotency_key:
             effects.append((new.idempotency_key, Effect(_fingerprint(new), created.po_id)))
     await store.add_orders(tx, orders)
     await store.add_events(tx, history)
     await store.add_dispatch(tx, [order for order in orders if order.state is State.SENT], store.FILE_CHANNEL, at)
-    await OUTBOX.add(tx, news)
+    await OUTBOX.add_encoded(tx, told)
     await ONCE.store(tx, effects, at)
     await store.bump(tx)
     return orders
@@ -205,20 +205,3 @@ def _order(po_id: str, new: NewOrder, actor: str, at: str) -> PurchaseOrder:
         run_id=new.run_id,
         approved_by=actor if new.state == State.APPROVED else "",
     )
-
-
-def _told(event_id: str, kind: str, order: PurchaseOrder, new: NewOrder, at: str) -> Event:
-    """Make the news of an order: a creation tells what is ordered, a sending only that it was."""
-    data: dict[str, object] = {
-        "po_id": order.po_id,
-        "state": order.state.value,
-        "supplier_id": order.supplier_id,
-        "grand_total": order.grand_total,
-        "currency": order.currency,
-    }
-    if kind == "PurchaseOrderCreated":
-        data["lines"] = [
-            {"product_id": line.product_id, "quantity": line.quantity, "total_amount": line.total_amount}
-            for line in order.lines
-        ]
-    return Event(event_id, kind, TOPIC, order.po_id, at, data, new.causation_id)

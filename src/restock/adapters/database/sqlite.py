@@ -103,7 +103,7 @@ class SqliteDatabase:
     async def read(self, statement: Statement, parameters: Parameters | None = None) -> list[Row]:
         """Give all rows of a query over what is committed."""
         try:
-            return query(self._reader, statement, parameters or {})
+            return query(self._writer if self._group is None else self._reader, statement, parameters or {})
         except sqlite3.Error as error:
             raise translated(error, self.path) from error
 

@@ -95,7 +95,7 @@ class Walk:
         for run in self.runs:
             if run.error is not None:
                 continue
-            if _is_skipped(step, run):
+            if (step.gates or run.skipped) and _is_skipped(step, run):
                 run.skip(step.node_id)
             else:
                 group.append(run)
@@ -218,7 +218,9 @@ def _is_skipped(step: Step, run: RunResult) -> bool:
 
 def _took(run: RunResult, conditional: str, side: bool) -> bool:
     answer = run.context.get(conditional)
-    return isinstance(answer, Mapping) and answer.get("taken") is side
+    if type(answer) is not dict and not isinstance(answer, Mapping):
+        return False
+    return answer.get("taken") is side
 
 
 class Executor:

@@ -4,11 +4,11 @@ A context writes events into its `Outbox` in the unit that makes a change; a `Re
 them to a consumer with an `Inbox`. `EmbeddedLog` needs no server.
 """
 
-from restock.engine.stream.codec import decode, encode
+from restock.engine.stream.codec import decode, encode, encode_known
 from restock.engine.stream.inbox import Inbox
 from restock.engine.stream.log import SCHEMA, EmbeddedLog
 from restock.engine.stream.murmur2 import partition_for
-from restock.engine.stream.outbox import Backlog, Outbox, Relay
+from restock.engine.stream.outbox import Backlog, Outbox, Relay, Waiting
 from restock.engine.stream.port import (
     EVENT_ID_HEADER,
     Listener,
@@ -37,11 +37,13 @@ __all__ = [
     "Stream",
     "Subscriber",
     "TopicPartition",
+    "Waiting",
     "Watermarks",
     "create_inbox",
     "create_outbox",
     "decode",
     "encode",
+    "encode_known",
     "inbox_table",
     "outbox_table",
     "partition_for",

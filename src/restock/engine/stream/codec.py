@@ -46,6 +46,15 @@ class _Envelope(msgspec.Struct):
     data: dict[str, Any]
 
 
+class _Sealed(msgspec.Struct, gc=False):
+    event_id: str
+    type: str
+    at: str
+    causation_id: str
+    key: str
+    data: msgspec.Struct
+
+
 def encode(event: Event) -> bytes:
     """Give the value of the record for the event.
 
@@ -70,6 +79,14 @@ def encode(event: Event) -> bytes:
         )
     except UnicodeEncodeError as error:
         raise InvalidInput(f"Event {event.event_id} holds text that is not Unicode: {error}.") from error
+
+
+def encode_known(event_id: str, kind: str, key: str, at: str, data: msgspec.Struct, causation_id: str = "") -> bytes:
+    """Give what `encode` would, for an event made thousands of times a second whose data is a struct of its own.
+
+    Nothing is looked at twice: the identifier is one that `Ids` made, and the struct's numbers are plain (`plain`).
+    """
+    return _encode(_Sealed(event_id, kind, at, causation_id, key, data))
 
 
 def decode(record: Record) -> Event:
