@@ -19,6 +19,7 @@ from buying_child import NEEDS, ROUNDS
 
 from restock.core.clock import SimulatedClock
 from restock.core.errors import Conflict, InvalidInput, NotFound, Stale
+from restock.purchasing.creation import numbered
 from restock.purchasing.model import PurchaseOrder, State
 from restock.purchasing.port import (
     ChangeRequest,
@@ -46,6 +47,12 @@ def start(*processes: subprocess.Popen[str]) -> None:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
+
+
+def test_identifiers_sort_as_their_numbers_however_many_a_year_has() -> None:
+    numbers = [1, 2, 999_999, 1_000_000, 1_000_001, 9_999_999, 10_000_000, 123_456_789]
+    made = [numbered(2026, number) for number in numbers]
+    assert made[0] == "PO-2026-000001" and sorted(made) == made
 
 
 async def test_an_order_that_is_sent_waits_for_dispatch_and_one_that_is_not_does_not(desk: Desk) -> None:

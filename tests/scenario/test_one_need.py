@@ -107,6 +107,19 @@ async def test_a_batch_with_every_product_five_times_orders_each_once(fresh: Pat
         check_replies(list(zip(NEEDS * 5, replies, strict=True)), found)  # type: ignore[arg-type]
 
 
+async def test_a_batch_that_is_sent_again_with_its_key_gets_its_orders_again(fresh: Path) -> None:
+    async with life(fresh) as app:
+        await load_needs(app)
+        first = (await app.replenishment.flow_batch(FlowBatchRequest(NEEDS[:7], idempotency_key="morning"))).results
+        whole = FlowBatchRequest(NEEDS, idempotency_key="morning")  # as after a crash: some were ordered, some not
+        again = [(await app.replenishment.flow_batch(whole)).results for _ in range(2)]
+        orders = [
+            [reply.po.po_id for reply in replies if isinstance(reply, FlowReply) and reply.po] for replies in again
+        ]
+        assert orders[0] == orders[1] and len(orders[0]) == len(NEEDS) == len(await all_orders(app))
+        assert orders[0][:7] == [reply.po.po_id for reply in first if isinstance(reply, FlowReply) and reply.po]
+
+
 @pytest.mark.parametrize("planning", ["", "yes"])
 async def test_two_processes_race_for_the_same_needs(
     fresh: Path, nursery: Nursery, second_nursery: Nursery, planning: str

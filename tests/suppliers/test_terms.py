@@ -27,7 +27,7 @@ def test_what_is_left_out_has_the_stated_default() -> None:
     assert terms(GOOD) == TERMS
     blank = dict.fromkeys(("moq", "order_multiple", "purchase_unit", "currency", "is_active", "rank"), "")
     assert terms({**GOOD, **blank}) == TERMS
-    assert (TERMS.moq, TERMS.order_multiple, TERMS.rank, TERMS.is_active) == (0, 1, 1, True)
+    assert (TERMS.moq, TERMS.order_multiple, TERMS.rank, TERMS.is_active) == (0, 1, 1, None)
     assert (TERMS.currency, TERMS.purchase_unit) == ("USD", "")
 
 
@@ -148,3 +148,14 @@ async def test_the_supplier_asked_first_is_active_of_lowest_rank(suppliers: Supp
         ("PROD-001", "S-INACTIVE", 1),
     ]
     assert len(await suppliers.offers(OffersRequest([]))) == 0
+
+
+async def test_a_price_list_that_does_not_say_leaves_a_supplier_as_it_is(suppliers: SuppliersService) -> None:
+    await suppliers.put_terms(PutTermsRequest([TERMS]))
+    assert list((await suppliers.terms(TermsRequest(["PROD-001"]))).is_active) == [True]
+    await suppliers.put_terms(PutTermsRequest([replace(TERMS, is_active=False)]))
+    dearer = replace(TERMS, unit_price=Decimal(17))
+    assert (await suppliers.put_terms(PutTermsRequest([dearer]))).changed == 1
+    found = await suppliers.terms(TermsRequest(["PROD-001"]))
+    assert (list(found.unit_price), list(found.is_active)) == ([Decimal(17)], [False])
+    assert (await suppliers.put_terms(PutTermsRequest([dearer]))).changed == 0

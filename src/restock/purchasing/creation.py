@@ -26,6 +26,7 @@ from restock.purchasing.port import CreateRequest, NewLine, NewOrder
 from restock.purchasing.tables import ONCE, OUTBOX
 
 NUMBER_DIGITS = 6
+"""Digits of a number in a year; one beyond them gets a letter for each further digit, so that numbers sort as text."""
 
 Results = list[PurchaseOrder | RestockError]
 
@@ -145,7 +146,7 @@ async def _write(
     effects: list[tuple[str, Effect]] = []
     event_ids = iter(ids.many(sum(1 + new.send for new in wanted)))
     for number, new in enumerate(wanted, first):
-        created = _order(f"PO-{now.year}-{number:0{NUMBER_DIGITS}}", new, actor, at)
+        created = _order(numbered(now.year, number), new, actor, at)
         history.append((OrderEvent(created.po_id, 1, news.CREATED, at, actor, new.reason, {}), created))
         told.append(news.created(next(event_ids), created, new.causation_id))
         if new.send:
@@ -163,6 +164,13 @@ async def _write(
     await ONCE.store(tx, effects, at)
     await store.bump(tx)
     return orders
+
+
+def numbered(year: int, number: int) -> str:
+    """Give the identifier of the year's order of that number: PO-2026-000001 … PO-2026-999999, PO-2026-A1000000 …"""
+    digits = f"{number:0{NUMBER_DIGITS}}"
+    more = len(digits) - NUMBER_DIGITS
+    return f"PO-{year}-{chr(ord('A') + more - 1) if more else ''}{digits}"
 
 
 def _needs(wanted: Sequence[NewOrder]) -> list[tuple[store.Place, int, Decimal]]:

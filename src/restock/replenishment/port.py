@@ -25,10 +25,11 @@ class FlowRequest:
 
 @dataclass(frozen=True)
 class FlowBatchRequest:
-    """Which products to replenish in one run; each gets its own answer."""
+    """Which products to replenish in one run; each gets its own answer. The same idempotency key never orders one twice."""
 
     products: list[str]
     warehouse_id: str = DEFAULT_WAREHOUSE
+    idempotency_key: str = ""
 
 
 @value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
@@ -103,7 +104,10 @@ class ReplenishmentService:
         async def one(product: str) -> FlowReply | RestockError:
             async with door:
                 try:
-                    return await self._run(FlowRequest(name(product, "product_id"), request.warehouse_id))
+                    product = name(product, "product_id")
+                    key = request.idempotency_key and _own_key(request.idempotency_key, product)
+                    asked = FlowRequest(product, request.warehouse_id, key)
+                    return await self._known(asked) or await self._run(asked)
                 except RestockError as error:
                     return error
 
@@ -216,6 +220,11 @@ class ReplenishmentService:
                 run_id, record.flow.name, product, at, reply.outcome, reply.message, po_id, reply.decision_id
             )
         self._recorder.record_run(recorder.run_row(cohort_id, summary, result))
+
+
+def _own_key(key: str, product: str) -> str:
+    """Give a product of a batch a key of its own; a hash, because both together may be too long for one."""
+    return f"batch:{sha256(f'{key} {product}'.encode()).hexdigest()}"
 
 
 def shipped_flows(operations: set[str]) -> dict[str, Flow]:

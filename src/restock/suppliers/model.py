@@ -43,7 +43,8 @@ MAX_RANK = 1000
 class Terms:
     """Terms of one supplier for one product; moq, order_multiple and unit_price are per purchase unit.
 
-    An empty purchase unit means the product's stock unit. Rank 1 is the supplier that is asked first.
+    An empty purchase unit means the product's stock unit. Rank 1 is the supplier that is asked first. Who does not say
+    whether a supplier is active leaves it as it is, and a new one active: a price list blocks nobody and frees nobody.
     """
 
     product_id: str
@@ -55,7 +56,7 @@ class Terms:
     order_multiple: Decimal = Decimal(1)
     purchase_unit: str = ""
     currency: str = DEFAULT_CURRENCY
-    is_active: bool = True
+    is_active: bool | None = None
     rank: int = 1
 
 
@@ -78,7 +79,7 @@ def terms(row: Mapping[str, object]) -> Terms:
         order_multiple=multiple,
         purchase_unit=optional_name(row.get("purchase_unit"), "purchase_unit"),
         currency=_currency(_given(row, "currency", DEFAULT_CURRENCY)),
-        is_active=_yes_or_no(_given(row, "is_active", True)),
+        is_active=_yes_or_no(_given(row, "is_active", None)),
         rank=_whole(_given(row, "rank", 1), "rank", MAX_RANK),
     )
 
@@ -116,8 +117,8 @@ def _given(row: Mapping[str, object], field: str, default: object) -> object:
     return default if value is None or value == "" else value
 
 
-def _yes_or_no(value: object) -> bool:
-    if isinstance(value, bool):
+def _yes_or_no(value: object) -> bool | None:
+    if value is None or isinstance(value, bool):
         return value
     text = str(value).strip().lower()
     if text in {"true", "yes", "1", "t", "y"}:

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import MetaData, Table, bindparam, select
 
 from restock.core.quantity import from_scaled, to_scaled
+from restock.core.value import changed
 from restock.engine.database import Database, Row, Statement, Transaction
 from restock.engine.database.columns import count, flag, label, moment, scaled
 from restock.engine.database.migrate import Schema
@@ -82,18 +83,21 @@ async def offers(database: Database, products: Sequence[str]) -> OffersFrame:
 async def put_terms(tx: Transaction, terms: Sequence[Terms], at: str) -> int:
     """Store the terms that differ from what is there; give their number."""
     known = {(row[0], row[1]): row for row in await tx.read(_ALL, {"products": [one.product_id for one in terms]})}
-    changed = []
+    different: list[dict[str, object]] = []
     for one in terms:
-        values = _stored(one)
-        if known.get((one.product_id, one.supplier_id)) != values:
-            changed.append({**dict(zip(_NAMES, values, strict=True)), "last_updated": at})
-    await tx.write_many(_PUT, changed)
-    if changed:
+        before = known.get((one.product_id, one.supplier_id))
+        active = one.is_active if one.is_active is not None else before is None or bool(before[_ACTIVE])
+        values = _stored(changed(one, is_active=active))
+        if before != values:
+            different.append({**dict(zip(_NAMES, values, strict=True)), "last_updated": at})
+    await tx.write_many(_PUT, different)
+    if different:
         await REVISION.bump(tx)
-    return len(changed)
+    return len(different)
 
 
 _NAMES = tuple(field.name for field in fields(Terms))
+_ACTIVE = _NAMES.index("is_active")
 _SCALED = {"unit_price", "moq", "order_multiple"}
 
 

@@ -114,6 +114,8 @@ def _flow_batch(app: Served, counted: Callable[[FlowReply | RestockError], None]
 
     async def handle(request: Request) -> Answer:
         asked = read(request.body)
+        if request.key:
+            asked = keyed(asked, request.key)
         if len(asked.products) > MAX_PRODUCTS:
             raise InvalidInput(
                 f"{len(asked.products)} products are too many at once.",
@@ -134,6 +136,7 @@ def _flow_batch(app: Served, counted: Callable[[FlowReply | RestockError], None]
         FlowReplies,
         handle,
         tag="replenishment",
+        takes_key=True,
         examples={"products": ["PROD-001", "PROD-002", "PROD-003"]},
     )
 
