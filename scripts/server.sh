@@ -3,7 +3,7 @@
 # `serve "$@"`. Everything of a server lies in one folder: data, ports, password, process id, log.
 #
 #   install   brings the programs that are missing
-#   prepare   makes $folder/data, once
+#   prepare   makes $folder/data, once; its last command is the one that may fail
 #   launch    becomes the server: its last command is `exec setsid …`, and names $folder, so that it is known again
 #   answers   succeeds when the server does
 #   address   prints VARIABLE=ADDRESS as tests/conftest.py reads it
@@ -48,7 +48,7 @@ up() {
   exec 9>"$folder/lock"
   flock 9 # two callers at once start one server
   if ! running; then
-    [ -e "$folder/prepared" ] || prepare_once
+    if [ ! -e "$folder/prepared" ]; then prepare_once; fi
     read_settings
     start
   fi

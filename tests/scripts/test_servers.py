@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import socket
 import struct
@@ -14,7 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 from _pytest.mark import ParameterSet
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "scripts"
 NOT_RUNNING = 3  # as for the scripts of the system's services
 Client = Callable[[str, str], str]
 
@@ -125,3 +127,11 @@ def test_what_is_not_understood_is_answered_by_how_to_say_it(arguments: tuple[st
     assert said.returncode == 2
     assert said.stderr.startswith("Usage: scripts/")
     assert not said.stdout
+
+
+def test_what_the_guide_tells_to_call_is_there() -> None:
+    text = (ROOT / "docs/how-to/start-the-servers.md").read_text("utf-8")
+    told = set(re.findall(r"scripts/(\w+) ([a-z]+)", text))
+    assert len(told) > 5
+    usages = {script: run(script).stderr for script, _ in told}
+    assert not [f"scripts/{script} {verb}" for script, verb in told if not re.search(rf"\b{verb}\b", usages[script])]
