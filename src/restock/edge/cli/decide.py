@@ -18,7 +18,7 @@ import click
 import msgspec
 
 from restock.core.errors import InvalidInput, RestockError
-from restock.edge.cli.decide_facts import AGENDA, ALL_ENGINES, NETWORK, Made, Way, way_of
+from restock.edge.cli.decide_facts import ALL_ENGINES, Made, Way, way_of
 from restock.edge.cli.decide_file import decide_catalogue, is_catalogue
 from restock.edge.cli.output import Progress, counted, note
 from restock.edge.cli.root import PARTLY
@@ -26,7 +26,8 @@ from restock.edge.cli.shell import Shell
 from restock.edge.wire import number_text
 from restock.engine.rules import Decision, FactRulebook, Field, Rulebook, load
 from restock.engine.rules.errors import nearest
-from restock.engine.rules.loading import load_rulebook
+from restock.engine.rules.fact_rulebook import AGENDA, NETWORK
+from restock.engine.rules.loading import JSON, scalar
 
 MAX_LINE = 1 << 20
 """Bytes of one line: a thousand facts fit; a longer line is passed over without being kept in memory."""
@@ -39,8 +40,8 @@ MAX_TOLD = 100
 
 BOM = b"\xef\xbb\xbf"
 
-GRL, JSON = ".grl", ".json"
-"""How files of rules end: the language, and rules in JSON."""
+GRL = ".grl"
+"""How files of rules end; rules in JSON have an end of their own."""
 
 
 class Chunks(Protocol):
@@ -231,17 +232,14 @@ def is_file(name: str) -> bool:
 
 
 def rulebook_of(shell: Shell, name: str) -> Rulebook:
-    """Give the rulebook of a name or a file."""
-    if not is_file(name):
-        return shell.rulebook(name)
-    path = Path(name)
-    return load_rulebook(shell.rulebook_text(path), path.name)
+    """Give the rulebook of a name or a file. Raises RuleError that names the command when it has rules over facts."""
+    return scalar(loaded(shell, name), click.get_current_context().command_path)
 
 
 def loaded(shell: Shell, name: str) -> Rulebook | FactRulebook:
-    """Give the rulebook of a name, or of a file, which may hold rules over facts."""
+    """Give the rulebook of a name or a file, which may have rules over facts."""
     if not is_file(name):
-        return shell.rulebook(name)
+        return shell.loaded(name)
     path = Path(name)
     return load(shell.rulebook_text(path), path.name)
 

@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 from restock.core.errors import InvalidInput, RestockError
 from restock.engine.rules import ENGINES, Decision, FactRulebook, Rulebook
+from restock.engine.rules.fact_rulebook import AGENDA, NETWORK
 from restock.engine.rules.network import decide as decide_on_network
 from restock.engine.rules.network import reason_against_increments
-
-AGENDA, NETWORK = "agenda", "network"
 
 ALL_ENGINES = (*ENGINES, AGENDA, NETWORK)
 """Every engine by the name that people use; the last two run rules over facts."""
@@ -38,10 +37,7 @@ def fact_engines(book: Rulebook | FactRulebook, facts: FactRulebook) -> dict[str
     """Say for agenda and network why they do not run a text; empty where they do."""
     if isinstance(book, Rulebook):
         return {AGENDA: "the reference engine is the agenda of such rules", NETWORK: ""}
-    reason = (
-        "these rules look at streams in time; run them from Python (Network, Streams)" if facts.program.windows else ""
-    )
-    return {AGENDA: reason, NETWORK: reason}
+    return facts.engines
 
 
 def how_kept(facts: FactRulebook) -> str:
@@ -55,8 +51,7 @@ def way_of(book: Rulebook | FactRulebook, facts: FactRulebook, engine: str | Non
     if module:
         raise InvalidInput("Agenda and network run whole rulebooks.", field="module", remedy="Leave --module out.")
     chosen = engine or AGENDA
-    reasons = fact_engines(book, facts)
-    reason = reasons.get(chosen, "it has rules over facts")
+    reason = fact_engines(book, facts)[chosen]
     if reason:
         raise InvalidInput(f"The {chosen} engine cannot run {facts.name}: {reason}.", remedy="Leave --engine out.")
     if isinstance(book, Rulebook):

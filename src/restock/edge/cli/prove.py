@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from restock.core.errors import InvalidInput
-from restock.edge.cli.decide import GRL, JSON, is_file, rulebook_of
+from restock.edge.cli.decide import GRL, is_file, rulebook_of
 from restock.edge.cli.flips_told import shown_value
 from restock.edge.cli.output import echo_json, note
 from restock.edge.cli.root import PARTLY
@@ -19,6 +19,7 @@ from restock.engine.rules import Rulebook
 from restock.engine.rules.case_file import SUFFIX, Case, read_cases, write_case
 from restock.engine.rules.errors import nearest
 from restock.engine.rules.ir import Value
+from restock.engine.rules.loading import JSON
 from restock.engine.rules.proof.exceptions import with_exceptions
 from restock.engine.rules.proof.invariants import Proof, prove
 from restock.engine.rules.proof.solver import TIMEOUT_SECONDS

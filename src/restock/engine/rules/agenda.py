@@ -99,6 +99,8 @@ class Agenda:
     random: Random | None = None
     focus: list[str] = field(default_factory=lambda: [MAIN])
     fired: list[Activation] = field(default_factory=list)
+    written: list[Values] = field(default_factory=list)
+    """What each that fired wrote, by the names that its rule has for it."""
     seen: dict[Key, tuple[FactValue, ...]] = field(default_factory=dict)
     done_groups: set[str] = field(default_factory=set)
     locked: dict[str, set[Key]] = field(default_factory=dict)
@@ -209,6 +211,7 @@ class Agenda:
     def _fire(self, one: Activation, rules: list[FactRule]) -> None:
         rule = one.rule
         self.fired.append(one)
+        self.written.append({})
         self.seen[one.key] = one.watched
         if rule.activation_group:
             self.done_groups.add(rule.activation_group)
@@ -231,6 +234,7 @@ class Agenda:
     ) -> None:
         kind, handle = bound.get(action.variable, ("", 0))
         value = checked(self.source, self.program, rule, action, kind, values)
+        self.written[-1][f"{action.variable}.{action.path}" if kind else action.path] = value
         if not kind:
             self.memory.flat[action.path] = cast(Value, value)
             values[action.path] = value

@@ -64,6 +64,11 @@ class Rulebook:
         syntax, errors = parse(source)
         if errors:
             raise errors[0]
+        return cls.of(source, syntax)
+
+    @classmethod
+    def of(cls, source: SourceText, syntax: RulebookSyntax) -> Rulebook:
+        """Check a text that has been read without an error. Raises RuleError for the first thing wrong."""
         try:
             return cls(source, syntax, resolve(source, syntax))
         except Problems as problems:
