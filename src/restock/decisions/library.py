@@ -115,7 +115,7 @@ class Library:
     def _load(self, path: Path, stamp: int, known: _Loaded | None) -> _Loaded:
         try:
             rulebook = load(read(path), path.name)
-            if not rulebook.rules:
+            if rulebook.empty:
                 raise InvalidInput(f"{path.name} has no rules.", field="rulebook", remedy="Write some, or remove it.")
             return _Loaded(path, stamp, rulebook, None)
         except RestockError as error:

@@ -113,7 +113,7 @@ def _checked(shell: Shell, name: str, deep: bool) -> _Checked:
             book = load(text, path.name)
         else:
             book = shell.loaded(name)
-        if not book.rules:
+        if book.empty:
             raise InvalidInput(f"{book.name} has no rules.", field="rulebook", remedy="Write some, or remove it.")
     except RestockError as error:
         return _Checked(name, name, [error])

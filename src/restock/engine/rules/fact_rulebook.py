@@ -80,6 +80,11 @@ class FactRulebook:
         return f"{self.name}: {counts}; engines: {'network' if self.program.windows else 'agenda, network'}"
 
     @property
+    def empty(self) -> bool:
+        """Whether there is nothing to decide and nothing to ask."""
+        return not self.program.rules and not self.program.queries
+
+    @property
     def text(self) -> str:
         """The text that was read; of rules in JSON what they became."""
         return self.source.text

@@ -98,6 +98,11 @@ class Rulebook:
         )
 
     @property
+    def empty(self) -> bool:
+        """Whether there is nothing to decide."""
+        return not self._program.rules
+
+    @property
     def modules(self) -> tuple[str, ...]:
         """The names of the modules, in firing order."""
         return self._program.modules()
