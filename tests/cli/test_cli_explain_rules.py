@@ -139,7 +139,7 @@ def test_rules_over_facts_are_shown(restock: Restock, answer: Answer, suppliers:
     assert shown["types"]["Ghost"] == {"name": "text", "seen": "bool"} and shown["engines"]["network"] == ""
 
 
-@pytest.mark.parametrize("command", ["prove", "cases", "test", "sql"])
+@pytest.mark.parametrize("command", ["prove", "cases", "test"])
 def test_a_command_for_one_set_of_fields_names_itself_and_what_takes_facts(
     restock: Restock, suppliers: Path, command: str
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Protocol
 from restock.core.errors import InvalidInput
 from restock.engine.rules.errors import SourceText, nearest
 from restock.engine.rules.ir import Program
+from restock.engine.rules.ir_patterns import FactProgram
 from restock.engine.rules.modules import module_program
 
 
@@ -20,6 +21,13 @@ class Book(Protocol):
     def program(self) -> Program:
         """The typed rules."""
         ...
+
+
+class FactBook(Protocol):
+    """A rulebook over facts."""
+
+    source: SourceText
+    program: FactProgram
 
 
 def program_of(book: Book, module: str) -> tuple[SourceText, Program]:
