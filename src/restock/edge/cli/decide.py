@@ -25,7 +25,7 @@ from restock.edge.cli.root import PARTLY
 from restock.edge.cli.shell import Shell
 from restock.edge.wire import number_text
 from restock.engine.rules import Decision, FactRulebook, Field, Rulebook, load
-from restock.engine.rules.errors import nearest
+from restock.engine.rules.errors import meant, nearest
 from restock.engine.rules.fact_rulebook import AGENDA, NETWORK
 from restock.engine.rules.loading import JSON, scalar
 
@@ -143,8 +143,7 @@ def decider(book: Rulebook | FactRulebook, engine: str | None, module: str, quer
     if query:
         raise no_query(book.name, query, [])
     if module not in ("", *book.modules):
-        known = ", ".join(book.modules) or "none"
-        raise InvalidInput(f"{book.name} has no module {module!r}.", field="module", remedy=f"Known: {known}.")
+        raise InvalidInput(f"{book.name} has no module {module!r}.", field="module", remedy=meant(module, book.modules))
     if engine in (AGENDA, NETWORK):
         way = way_of(book, FactRulebook.parse(book.text, book.name), engine, module)
     else:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from restock.core.errors import InvalidInput, RestockError
 from restock.engine.rules import ENGINES, Decision, FactRulebook, Rulebook
-from restock.engine.rules.errors import nearest
+from restock.engine.rules.errors import meant
 from restock.engine.rules.fact_rulebook import AGENDA, NETWORK
 from restock.engine.rules.network import decide as decide_on_network
 from restock.engine.rules.network import reason_against_increments
@@ -74,8 +74,7 @@ def way_of(book: Rulebook | FactRulebook, facts: FactRulebook, engine: str | Non
 
 def no_query(name: str, query: str, queries: Sequence[str]) -> InvalidInput:
     """Say that a rulebook has no query of a name, and which is near."""
-    known = nearest(query, queries) or ", ".join(queries)
-    remedy = f"Did you mean {known}?" if known else 'Write one: query "name" { goal: condition }.'
+    remedy = meant(query, queries) if queries else 'Write one: query "name" { goal: condition }.'
     return InvalidInput(f"{name} has no query {query!r}.", field="query", remedy=remedy)
 
 

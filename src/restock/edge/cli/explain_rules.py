@@ -16,7 +16,7 @@ from restock.edge.cli.output import echo_json
 from restock.edge.cli.shell import Shell
 from restock.edge.cli.waterfall import fired_and_silent
 from restock.engine.rules import Explanation, FactRulebook, Flip, Rulebook, Value, explanation_mermaid
-from restock.engine.rules.errors import nearest
+from restock.engine.rules.errors import meant
 from restock.engine.rules.proof.smallest_change import Change, smallest_changes
 from restock.engine.rules.proof.solver import installed
 
@@ -136,10 +136,8 @@ def _target(book: Rulebook | FactRulebook, why: Explanation, flips: Sequence[Fli
     """Give the output that a smallest change alters: as asked, or what flips first, or the first word or flag."""
     if output:
         if output not in why.outputs:
-            meant = nearest(output, why.outputs) or ", ".join(why.outputs)
-            raise InvalidInput(
-                f"{book.name} has no output '{output}'.", field="output", remedy=f"Did you mean {meant}?"
-            )
+            remedy = meant(output, why.outputs)
+            raise InvalidInput(f"{book.name} has no output '{output}'.", field="output", remedy=remedy)
         return output
     if flips:
         return flips[0].headline[0]

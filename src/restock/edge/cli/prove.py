@@ -17,7 +17,7 @@ from restock.edge.cli.shell import Shell
 from restock.edge.files.written import write_whole
 from restock.engine.rules import Rulebook
 from restock.engine.rules.case_file import SUFFIX, Case, read_cases, write_case
-from restock.engine.rules.errors import nearest
+from restock.engine.rules.errors import meant
 from restock.engine.rules.ir import Value
 from restock.engine.rules.loading import JSON
 from restock.engine.rules.proof.exceptions import with_exceptions
@@ -58,10 +58,8 @@ def prove_all(
     known = [one.invariant for one in proofs]
     for text in waive:
         if text not in known:
-            meant = nearest(text, known) or ", ".join(known)
-            raise InvalidInput(
-                f"{book.name} has no invariant '{text}'.", field="waive", remedy=f"Did you mean '{meant}'?"
-            )
+            remedy = meant(text, known)
+            raise InvalidInput(f"{book.name} has no invariant '{text}'.", field="waive", remedy=remedy)
     failed = [one for one in proofs if one.fails and not (one.outcome == "unknown" and one.invariant in waive)]
     if as_json:
         echo_json({"rulebook": book.name, "version": book.version, "ok": not failed, "invariants": proofs})

@@ -12,7 +12,7 @@ from restock.engine.rules.agenda import Agenda
 from restock.engine.rules.backward import Answer, ask
 from restock.engine.rules.dates import FORMS, read_date
 from restock.engine.rules.engines import ENGINES
-from restock.engine.rules.errors import Problems, SourceText, nearest
+from restock.engine.rules.errors import Problems, SourceText, meant
 from restock.engine.rules.explain import Explanation
 from restock.engine.rules.fact_explain import Explainer
 from restock.engine.rules.fact_memory import Memory, flat_reader
@@ -126,8 +126,7 @@ class FactRulebook:
         """Answer a query of the text. Raises what `decide` raises, and InvalidInput when there is no such query."""
         found = {one.name: one for one in self.program.queries}
         if query not in found:
-            known = nearest(query, found) or ", ".join(found) or "none"
-            raise InvalidInput(f"{self.name} has no query {query!r}.", remedy=f"Did you mean {known}?")
+            raise InvalidInput(f"{self.name} has no query {query!r}.", remedy=meant(query, found))
         moment = self.moment(document, at)
         return ask(self.source, self.program, found[query], document, moment)
 

@@ -13,7 +13,7 @@ from restock.engine.rules.columns_arrays import decide_arrays
 from restock.engine.rules.columns_frame import decide_frame
 from restock.engine.rules.decision import Decision
 from restock.engine.rules.engines import Plan, decide_many_best, engine_named, plan_engines
-from restock.engine.rules.errors import Problems, SourceText, nearest
+from restock.engine.rules.errors import Problems, SourceText, meant
 from restock.engine.rules.evaluator import Evaluator
 from restock.engine.rules.explain import Explanation, explain
 from restock.engine.rules.flips import Flip, flips
@@ -204,8 +204,7 @@ class Rulebook:
         found = self._evaluators.get(module)
         if found is None:
             if module not in self.modules:
-                known = nearest(module, self.modules) or ", ".join(self.modules)
-                raise InvalidInput(f"{self.name} has no module {module!r}.", remedy=f"Did you mean {known}?")
+                raise InvalidInput(f"{self.name} has no module {module!r}.", remedy=meant(module, self.modules))
             found = Evaluator(self._source, module_program(self._source, self._program, module))
             self._evaluators[module] = found
         return found

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from restock.core.errors import InvalidInput
-from restock.engine.rules.errors import SourceText, nearest
+from restock.engine.rules.errors import SourceText, meant
 from restock.engine.rules.ir import Field, Program
 from restock.engine.rules.sql.inputs import Column, columns_needed, identifier
 from restock.engine.rules.sql.query import SqlQuery, Wanted, compile_sql
@@ -90,9 +90,7 @@ def compile_groups(
 
 def _known(name: str, known: Mapping[str, object], what: str) -> None:
     if name not in known:
-        raise InvalidInput(
-            f"There is no {what} {name!r}.", remedy=f"Did you mean {nearest(name, known) or ', '.join(known)}?"
-        )
+        raise InvalidInput(f"There is no {what} {name!r}.", remedy=meant(name, known))
 
 
 def total_sql(total: Total, field: Field, outputs: Mapping[str, Field]) -> str:
