@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from restock.core.errors import InvalidInput, RestockError
@@ -17,7 +17,7 @@ from restock.engine.rules.errors import Problems, SourceText, meant
 from restock.engine.rules.evaluator import Evaluator
 from restock.engine.rules.explain import Explanation, explain
 from restock.engine.rules.flips import Flip, flips
-from restock.engine.rules.ir import Field, Program, Value
+from restock.engine.rules.ir import Field, Program, Value, fields_read
 from restock.engine.rules.modules import module_program
 from restock.engine.rules.parser import parse
 from restock.engine.rules.printer import print_rulebook
@@ -106,6 +106,19 @@ class Rulebook:
     def modules(self) -> tuple[str, ...]:
         """The names of the modules, in firing order."""
         return self._program.modules()
+
+    def module(self, name: str) -> Rulebook:
+        """Give one module as a rulebook of its own, with the invariants over its fields that read what it decides.
+
+        What other modules decide is an input of it, with any value in its range. Raises InvalidInput with the nearest name.
+        """
+        cut = self._evaluator(name).program
+        known, own = cut.fields().keys(), {one.name for one in cut.outputs}
+        assumed = [one for one in self._program.assumptions if known >= set(fields_read(one.condition))]
+        claimed = [one for one in self._program.invariants if known >= set(fields_read(one.condition))]
+        claimed = [one for one in claimed if own & set(fields_read(one.condition))]
+        program = replace(cut, assumptions=tuple(assumed), invariants=tuple(claimed))
+        return Rulebook(self._source, self._syntax, Resolved(program, self.int64))
 
     @property
     def engines(self) -> dict[str, str]:
