@@ -23,7 +23,8 @@ from restock.edge.cli.rules_life import LIFE
 from restock.edge.cli.rules_sql import sql
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
-from restock.engine.rules import FactRulebook, Field, Rulebook, check, load
+from restock.engine.rules import FactRulebook, Field, check, load
+from restock.engine.rules.fact_lint import fact_lint
 from restock.engine.rules.finding import Finding
 from restock.engine.rules.ir_patterns import FactField
 from restock.engine.rules.lint import lint
@@ -117,8 +118,8 @@ def _checked(shell: Shell, name: str, deep: bool) -> _Checked:
             raise InvalidInput(f"{book.name} has no rules.", field="rulebook", remedy="Write some, or remove it.")
     except RestockError as error:
         return _Checked(name, name, [error])
-    if not isinstance(book, Rulebook):  # rules over facts: what they reach depends on the facts there are
-        return _Checked(name, book.name, [], [], book.summary())
+    if isinstance(book, FactRulebook):
+        return _Checked(name, book.name, [], fact_lint(book.program), book.summary())
     findings = lint(book, possible_obstacles if installed() else None)
     if deep and not one_pass(book):
         known = {(one.place, one.kind) for one in findings}
