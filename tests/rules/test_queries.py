@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restock.engine.rules import FactRulebook, RuleError
+from restock.engine.rules import FactRulebook, RuleError, agenda
 
 DECLARED = """
 input parent.elder: text;
@@ -59,6 +59,21 @@ def test_negations_and_tests_may_stand_before_what_gives_the_value() -> None:
     assert pairs("NOT parent(?x, ?y) AND Person(name == ?x)") == [("cid",), ("dot",)]
     assert pairs("?x != 'ann' AND parent(?x, 'bob')") == [("eve",)]
     assert pairs("Person(name == ?x) WHERE NOT (parent(?x, ?y) OR parent(?y, ?x))") == []
+
+
+def test_a_quantifier_keeps_its_variables_to_itself() -> None:
+    assert pairs("Person(name == ?x) AND exists(parent(?x, ?y))") == [("ann",), ("bob",)]
+    assert pairs("exists(parent(?y, ?x) AND parent(?x, ?z)) AND Person(name == ?x)") == [("bob",)]
+
+
+def test_an_answer_ends_with_its_last_solution_and_a_search_without_one_ends_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    many = " AND ".join(f"Person(name == ?v{at})" for at in range(30))
+    assert len(solutions(many, most=2)) == 2
+    monkeypatch.setattr(agenda, "MAX_LOOKS", 1_000)
+    with pytest.raises(RuleError, match="look at more than 1,000 facts here; join patterns by equal fields"):
+        solutions(f"{many} AND ?v0 == 'nobody'")
 
 
 def test_alternatives_give_the_same_variable_from_several_patterns_and_each_solution_once() -> None:

@@ -36,7 +36,7 @@ from restock.engine.rules.ir_patterns import (
     SetField,
     tests_of,
 )
-from restock.engine.rules.limits import MAX_FIRINGS, UNDECLARED_DECIMALS
+from restock.engine.rules.limits import MAX_FIRINGS, MAX_LOOKS, UNDECLARED_DECIMALS
 from restock.engine.rules.reference import Undefined, evaluate
 from restock.engine.rules.syntax import MAIN
 
@@ -105,6 +105,7 @@ class Agenda:
     done_groups: set[str] = field(default_factory=set)
     locked: dict[str, set[Key]] = field(default_factory=dict)
     present: set[Key] = field(default_factory=set)
+    looks: int = 0
 
     def run(self) -> tuple[str, ...]:
         """Fire until nothing may fire, and give the names of the rules in that order. Raises RuleError."""
@@ -163,6 +164,10 @@ class Agenda:
 
     def _facts(self, condition: Match | Gather, values: Values) -> Iterator[tuple[int, Values]]:
         for handle, fact in self.memory.facts[condition.type].items():
+            self.looks += 1
+            if self.looks > MAX_LOOKS:
+                message = f"The rules look at more than {MAX_LOOKS:,} facts here; join patterns by equal fields."
+                raise self.source.error(condition.place, message)
             inner = values | {f"{condition.variable}.{name}": value for name, value in fact.items()}
             if all(_holds(test, inner) for test in condition.tests):
                 yield handle, inner

@@ -6,7 +6,7 @@ after all rules; the strategies of the published language order the search and n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -86,15 +86,23 @@ def ask(
     fired = agenda.run()
     solutions: list[dict[str, FactValue]] = []
     outputs: dict[str, Value] = {}
-    for goal in query.goals:
-        for values, _ in agenda.matches(goal.conditions, dict(memory.flat), ()):
-            found = _solution(query, values, memory)
-            if len(solutions) < query.max_solutions and not (query.variables and found in solutions):
-                solutions.append(found)
-                outputs |= _set(source, program, goal, values)
+    for goal, values in _matches(query, agenda):
+        found = _solution(query, values, memory)
+        if not (query.variables and found in solutions):
+            solutions.append(found)
+            outputs |= _set(source, program, goal, values)
+        if len(solutions) >= query.max_solutions:
+            break
     if not solutions:
         outputs = _set(source, program, query.failure, memory.flat)
     return Answer(bool(solutions), tuple(solutions), fired, outputs, (), cut)
+
+
+def _matches(query: FactQuery, agenda: Agenda) -> Iterator[tuple[FactRule, Mapping[str, FactValue]]]:
+    """Give what matches each alternative of the goal."""
+    for goal in query.goals:
+        for values, _ in agenda.matches(goal.conditions, dict(agenda.memory.flat), ()):
+            yield goal, values
 
 
 def _solution(query: FactQuery, values: Mapping[str, FactValue], memory: Memory) -> dict[str, FactValue]:

@@ -152,7 +152,9 @@ class RelationReader:
             return replace(node, name=bound[node.name])
         if self._is_pattern(node):
             return self._pattern(node, bound)
-        if isinstance(node, Quantified | Unary) or (isinstance(node, Binary) and node.operator == "||"):
+        if isinstance(node, Quantified):
+            return replace(node, condition=self._inside(node.condition, dict(bound)))
+        if isinstance(node, Unary) or (isinstance(node, Binary) and node.operator == "||"):
             return rebuilt(node, lambda part: self._inside(part, dict(bound)))
         return rebuilt(node, lambda part: self._inside(part, bound))
 
