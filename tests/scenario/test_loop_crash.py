@@ -49,6 +49,7 @@ WRITES = {
     "po.dispatch.done": "often",
     "po.relay.delete": "often",
     "stream.create_topic": "often",
+    "stream.members": "often",
     "stream.offsets": "often",
     "stream.publish": "often",
     "supplier.put_terms": "once",
@@ -66,6 +67,8 @@ OUTSIDE_THE_LOOP = {
     "add_history": "an import: killed in tests/files and tests/orders",
     "finish_import": "an import: killed in tests/files and tests/orders",
     "keep_reply": "REST's memory of replies: tests/rest",
+    "reset": "a group is moved by hand: one transaction, and the same again changes nothing",
+    "trim": "old records are forgotten: one transaction, and the same again changes nothing",
     "rulebook_move": "a move of a rulebook's version: one transaction, killed in tests/decisions/test_life_crash.py",
 }
 
