@@ -21,7 +21,7 @@ from restock.core.ids import Ids
 from restock.decisions.library import Library
 from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
-from restock.engine.stream import EmbeddedLog, Relay, Subscriber
+from restock.engine.stream import DeadLetters, EmbeddedLog, Relay, Subscriber
 from restock.inventory import service as inventory_service
 from restock.inventory import store as inventory_store
 from restock.inventory.consumer import InventoryConsumer
@@ -74,6 +74,7 @@ class App:
     analytics: AnalyticsService
     waker: ReplenishmentConsumer
     relays: list[Relay]
+    dead_letters: DeadLetters
     subscribers: list[Subscriber]
     dispatcher: Dispatcher
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -155,6 +156,7 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
     stream = EmbeddedLog(databases["stream"], clock, FilePresence(settings.home))
     for topic, partitions in TOPICS.items():
         await stream.create_topic(topic, partitions)
+    letters = DeadLetters(stream, clock)
     orders = OrdersService(databases["oms"], clock, ids)
     inventory = InventoryService(databases["inventory"], clock, ids)
     suppliers = SuppliersService(databases["supplier"], clock)
@@ -192,7 +194,8 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
         analytics=AnalyticsService(databases["analytics"]),
         waker=waker,
         relays=relays,
-        subscribers=_subscribers(databases, stream, InventoryConsumer(inventory, clock), waker),
+        dead_letters=letters,
+        subscribers=_subscribers(databases, stream, letters, InventoryConsumer(inventory, clock), waker),
         dispatcher=dispatcher,
     )
 
@@ -215,12 +218,22 @@ async def _known(replenishment: ReplenishmentService, purchasing: PurchasingServ
 
 
 def _subscribers(
-    databases: EmbeddedDatabases, stream: EmbeddedLog, stock: InventoryConsumer, waker: ReplenishmentConsumer
+    databases: EmbeddedDatabases,
+    stream: EmbeddedLog,
+    letters: DeadLetters,
+    stock: InventoryConsumer,
+    waker: ReplenishmentConsumer,
 ) -> list[Subscriber]:
     inventory = databases["inventory"]
     return [
         Subscriber(
-            stream, "inventory.orders", [placing.TOPIC], stock.on_orders, inventory, inventory_store.ORDERS_INBOX
+            stream,
+            "inventory.orders",
+            [placing.TOPIC],
+            stock.on_orders,
+            inventory,
+            inventory_store.ORDERS_INBOX,
+            on_bad=letters.of("inventory.orders"),
         ),
         Subscriber(
             stream,
@@ -230,6 +243,7 @@ def _subscribers(
             inventory,
             inventory_store.RECEIPTS_INBOX,
             types=["GoodsReceived"],
+            on_bad=letters.of("inventory.receipts"),
         ),
         Subscriber(
             stream,
@@ -239,6 +253,7 @@ def _subscribers(
             databases["decisions"],
             replenishment_tables.INBOX,
             after=waker.wake,
+            on_bad=letters.of("replenishment"),
         ),
         Subscriber(
             stream,
@@ -248,6 +263,7 @@ def _subscribers(
             databases["analytics"],
             analytics_store.INBOX,
             types=TYPES,
+            on_bad=letters.of("analytics"),
         ),
     ]
 

@@ -8,7 +8,7 @@ from typing import cast
 from restock.core.clock import Clock, timestamp
 from restock.core.defaults import DEFAULT_WAREHOUSE
 from restock.core.event import Event
-from restock.core.quantity import decimal, to_scaled
+from restock.core.quantity import positive, to_scaled
 from restock.engine.database import Transaction
 from restock.inventory import store
 from restock.inventory.model import Stock
@@ -25,7 +25,7 @@ class InventoryConsumer:
     async def on_orders(self, tx: Transaction, events: Sequence[Event]) -> None:
         """Reserve each item of each order: what is available now, the rest as a backorder."""
         lines = [
-            (event, cast("str", line["sku"]), to_scaled(decimal(line["quantity"], "quantity")))
+            (event, cast("str", line["sku"]), to_scaled(positive(line["quantity"], "quantity")))
             for event in events
             if event.type == "OrderPlaced"
             for line in cast("list[Mapping[str, object]]", event.data["items"])
@@ -60,7 +60,7 @@ class InventoryConsumer:
                 event,
                 str(line["product_id"]),
                 str(line["warehouse_id"]),
-                to_scaled(decimal(line["quantity"], "quantity")),
+                to_scaled(positive(line["quantity"], "quantity")),
             )
             for event in events
             if event.type == "GoodsReceived"

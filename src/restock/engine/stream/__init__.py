@@ -5,6 +5,7 @@ them to a consumer with an `Inbox`. `EmbeddedLog` needs no server.
 """
 
 from restock.engine.stream.codec import decode, encode, encode_known
+from restock.engine.stream.dead_letters import DeadLetter, DeadLetters
 from restock.engine.stream.inbox import Inbox
 from restock.engine.stream.log import SCHEMA, EmbeddedLog
 from restock.engine.stream.murmur2 import partition_for
@@ -26,6 +27,8 @@ __all__ = [
     "EVENT_ID_HEADER",
     "SCHEMA",
     "Backlog",
+    "DeadLetter",
+    "DeadLetters",
     "EmbeddedLog",
     "Inbox",
     "Listener",
