@@ -153,7 +153,7 @@ async def opened(settings: Settings, clock: Clock | None = None, ids: Ids | None
 
 
 async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderFiles, clock: Clock, ids: Ids) -> App:
-    stream = EmbeddedLog(databases["stream"], clock, FilePresence(settings.home))
+    stream = EmbeddedLog(databases["stream"], clock, FilePresence(settings.home, settings.session_seconds))
     for topic, partitions in TOPICS.items():
         await stream.create_topic(topic, partitions)
     letters = DeadLetters(stream, clock)

@@ -151,10 +151,10 @@ def copy_home(source: Path, target: Path) -> Path:
 
 
 @asynccontextmanager
-async def life(home: Path, seed: int = 1) -> AsyncIterator[App]:
+async def life(home: Path, seed: int = 1, session: int = 10) -> AsyncIterator[App]:
     """Open the program; another life has another seed and a later clock, as a restarted process has."""
     clock = SimulatedClock(START + timedelta(minutes=seed))
-    settings = Settings(home=home, dispatch_process=False)
+    settings = Settings(home=home, dispatch_process=False, session_seconds=session)
     async with opened(settings, clock, Ids.seeded(clock, seed)) as app:
         yield app
 
