@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import cast
 
 from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
 from restock.adapters.database.presence import FilePresence
@@ -21,7 +22,7 @@ from restock.core.ids import Ids
 from restock.decisions.library import Library
 from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
-from restock.engine.stream import DeadLetters, EmbeddedLog, Relay, Subscriber
+from restock.engine.stream import DeadLetters, EmbeddedLog, Relay, RoughLog, Subscriber
 from restock.inventory import service as inventory_service
 from restock.inventory import store as inventory_store
 from restock.inventory.consumer import InventoryConsumer
@@ -153,7 +154,8 @@ async def opened(settings: Settings, clock: Clock | None = None, ids: Ids | None
 
 
 async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderFiles, clock: Clock, ids: Ids) -> App:
-    stream = EmbeddedLog(databases["stream"], clock, FilePresence(settings.home, settings.session_seconds))
+    log = EmbeddedLog(databases["stream"], clock, FilePresence(settings.home, settings.session_seconds))
+    stream = cast("EmbeddedLog", RoughLog(log, settings.rough_seed)) if settings.rough_seed else log
     for topic, partitions in TOPICS.items():
         await stream.create_topic(topic, partitions)
     letters = DeadLetters(stream, clock)

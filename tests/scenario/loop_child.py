@@ -124,7 +124,8 @@ WORK: dict[str, Callable[[App, dict[str, str]], Awaitable[None]]] = {"loop": loo
 
 async def live(task: dict[str, str]) -> None:
     """Live once."""
-    async with life(Path(task["home"]), int(task["seed"]), int(task.get("session", 10))) as app:
+    home, seed, session = Path(task["home"]), int(task["seed"]), int(task.get("session", 10))
+    async with life(home, seed, session, rough="rough" in task) as app:
         await WORK[task["work"]](app, task)
 
 

@@ -64,6 +64,7 @@ class Storm:
                     "session": str(SESSION),
                     "dwell": str(DWELL_MS),
                     "stay": "yes",
+                    "rough": "yes",
                     "kill_after": str(self._random.uniform(0.4, 1.6)),
                 }
                 if index == 0 and self.freezes < FREEZES and self.kills > 5:

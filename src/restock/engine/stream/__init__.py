@@ -20,6 +20,7 @@ from restock.engine.stream.port import (
     TopicPartition,
     Watermarks,
 )
+from restock.engine.stream.rough import RoughLog
 from restock.engine.stream.subscriber import Subscriber
 from restock.engine.stream.tables import create_inbox, create_outbox, inbox_table, outbox_table
 
@@ -37,6 +38,7 @@ __all__ = [
     "Position",
     "Record",
     "Relay",
+    "RoughLog",
     "Stream",
     "Subscriber",
     "TopicPartition",
