@@ -21,6 +21,7 @@ from restock.decisions.library import Library
 from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
 from restock.engine.stream import EmbeddedLog, Relay, Subscriber
+from restock.engine.stream.registry import Registry
 from restock.inventory import service as inventory_service
 from restock.inventory import store as inventory_store
 from restock.inventory.consumer import InventoryConsumer
@@ -63,6 +64,7 @@ class App:
     ids: Ids
     databases: EmbeddedDatabases
     stream: EmbeddedLog
+    registry: Registry
     orders: OrdersService
     inventory: InventoryService
     suppliers: SuppliersService
@@ -179,6 +181,7 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
         ids=ids,
         databases=databases,
         stream=stream,
+        registry=Registry(databases["stream"], clock),
         orders=orders,
         inventory=inventory,
         suppliers=suppliers,

@@ -66,6 +66,10 @@ OUTSIDE_THE_LOOP = {
     "add_history": "an import: killed in tests/files and tests/orders",
     "finish_import": "an import: killed in tests/files and tests/orders",
     "keep_reply": "REST's memory of replies: tests/rest",
+    "register_schema": "a schema and its place in one transaction; the same again gives the same number",
+    "delete_schema": "one transaction, asked for by a person; the same again finds nothing",
+    "schema_mode": "one row, asked for by a person; the same again changes nothing",
+    "event_schemas": "one transaction at a start; the next start writes what is missing",
     "rulebook_move": "a move of a rulebook's version: one transaction, killed in tests/decisions/test_life_crash.py",
 }
 
