@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import MetaData
 
 from restock.adapters.database.embedded import EmbeddedDatabases
+from restock.adapters.database.presence import FilePresence
 from restock.core.clock import SystemClock
 from restock.core.event import Event
 from restock.engine.database import Transaction
@@ -54,7 +55,7 @@ class Bench:
 
     def __init__(self, home: Path) -> None:
         self.databases = EmbeddedDatabases(home, {"stream": [SCHEMA]})
-        self.log = EmbeddedLog(self.databases["stream"], SystemClock())
+        self.log = EmbeddedLog(self.databases["stream"], SystemClock(), FilePresence(home))
         self.outbox = Outbox(outbox_table(MetaData()))
 
     def publish(self, batch: int, callers: int, total: int) -> Work:

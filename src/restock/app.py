@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
+from restock.adapters.database.presence import FilePresence
 from restock.adapters.dispatch.files import OrderFiles
 from restock.analytics import consumer as analytics_consumer
 from restock.analytics import store as analytics_store
@@ -145,13 +146,15 @@ async def opened(settings: Settings, clock: Clock | None = None, ids: Ids | None
             for task in app.tasks:
                 task.cancel()
             await asyncio.gather(*app.tasks, return_exceptions=True)
+            for subscriber in app.subscribers:
+                await subscriber.close()
     finally:
         await files.close()
         await databases.close()
 
 
 async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderFiles, clock: Clock, ids: Ids) -> App:
-    stream = EmbeddedLog(databases["stream"], clock)
+    stream = EmbeddedLog(databases["stream"], clock, FilePresence(settings.home))
     for topic, partitions in TOPICS.items():
         await stream.create_topic(topic, partitions)
     orders = OrdersService(databases["oms"], clock, ids)

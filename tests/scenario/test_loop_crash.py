@@ -49,6 +49,7 @@ WRITES = {
     "po.dispatch.done": "often",
     "po.relay.delete": "often",
     "stream.create_topic": "often",
+    "stream.members": "often",
     "stream.offsets": "often",
     "stream.publish": "often",
     "supplier.put_terms": "once",
@@ -70,6 +71,8 @@ OUTSIDE_THE_LOOP = {
     "delete_schema": "one transaction, asked for by a person; the same again finds nothing",
     "schema_mode": "one row, asked for by a person; the same again changes nothing",
     "event_schemas": "one transaction at a start; the next start writes what is missing",
+    "reset": "a group is moved by hand: one transaction, and the same again changes nothing",
+    "trim": "old records are forgotten: one transaction, and the same again changes nothing",
     "rulebook_move": "a move of a rulebook's version: one transaction, killed in tests/decisions/test_life_crash.py",
 }
 

@@ -92,7 +92,7 @@ def encode_known(event_id: str, kind: str, key: str, at: str, data: msgspec.Stru
 def decode(record: Record) -> Event:
     """Give the event in a record. Raises InvalidInput naming topic, partition and offset when it holds none."""
     try:
-        found = _decode(record.value)
+        found = _decode(record.value or b"")
         checked_id(found.event_id)
     except (msgspec.MsgspecError, ArithmeticError, ValueError, RecursionError, InvalidInput) as error:
         raise InvalidInput(
