@@ -65,6 +65,12 @@ SCHEMAS: Mapping[str, tuple[Schema, ...]] = {
 }
 """Which contexts keep tables in which database."""
 
+EVENT_SCHEMAS = tuple(
+    schema.folder.parent / "schemas"
+    for schema in (orders_tables.SCHEMA, inventory_store.SCHEMA, purchasing_tables.SCHEMA)
+)
+"""Folders with the Avro schemas of the events that contexts publish."""
+
 OPERATIONS: Mapping[str, Operation] = {
     operation.name: operation
     for port in (orders, inventory, suppliers, units, decisions, purchasing, replenishment, analytics)

@@ -33,6 +33,8 @@ class Settings:
     """The flow that replenishes."""
     dispatch_process: bool = True
     """Whether a server writes order files in a process of its own."""
+    event_format: str = "json"
+    """What events are published in: json, or avro, framed for tools that know Kafka's registries. Both are read."""
     queue_limit: int = 1024
     """Callers that may wait at the flow's door before it answers 503."""
 
@@ -43,6 +45,9 @@ LIMITS = {
     "queue_limit": (1, 1_000_000),  # callers whose sockets one process can hold
 }
 """The least and the most of each number."""
+
+CHOICES = {"event_format": ("json", "avro")}
+"""What some texts may be."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,10 @@ def _read(name: str, value: object, default: object) -> object:
         raise InvalidInput(f"{value!r} is neither true nor false.", field=name)
     if isinstance(default, int):
         return _number(name, value)
-    return optional_name(str(value), name)
+    text, choices = str(value), CHOICES.get(name.removeprefix(PREFIX).lower())
+    if choices and text not in choices:
+        raise InvalidInput(f"{text[:50]!r} is not {' or '.join(choices)}.", field=name)
+    return optional_name(text, name)
 
 
 def _number(name: str, value: object) -> int:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,7 +22,10 @@ from confluent_kafka.schema_registry import (
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.schema_registry.json_schema import JSONDeserializer, JSONSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
-from rest_world import copied_home, server
+from rest_world import copied_home, server, stocked
+
+from restock.app import TOPICS, opened
+from restock.settings import Settings
 
 ORDER = {"type": "record", "name": "Order", "fields": [{"name": "order_id", "type": "string"}]}
 NOTED = {**ORDER, "fields": [*ORDER["fields"], {"name": "note", "type": ["null", "string"], "default": None}]}  # type: ignore[misc]
@@ -198,3 +204,48 @@ def test_the_published_media_type_is_taken_and_given(url: str) -> None:
     shown = httpx.get(f"{url}/subjects/plain/versions/latest").json()
     assert shown.pop("references") == []
     assert shown == {"subject": "plain", "version": 1, "id": number, "schema": '"string"', "schemaType": "AVRO"}
+
+
+@pytest.mark.timeout(120)
+def test_the_stock_deserializer_reads_what_a_server_publishes(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """With event_format = avro: an order, its reservation, and the purchase order that follows, from the log as they are."""
+    home = copied_home(tmp_path_factory.mktemp("avro") / "var")
+    stocked(home)
+    with server(home, RESTOCK_EVENT_FORMAT="avro") as (_, address):
+        item = {"sku": "PROD-001", "quantity": "2.5", "price": "29.99"}
+        body = {"customer_id": "cust-alice", "items": [item]}
+        assert httpx.post(f"{address}/api/v1/orders", json=body).status_code == 201
+        assert httpx.post(f"{address}/purchasing/flow", json={"product_id": "PROD-002"}).status_code == 200
+        with SchemaRegistryClient({"url": f"{address}/schemas"}) as client:
+            read = AvroDeserializer(client)
+            found = [
+                read(value, SerializationContext(topic, MessageField.VALUE))
+                for topic, value in until_published(home)
+                if value[:1] == b"\0"
+            ]
+    kinds = {one["type"]: one for one in found}
+    assert {"OrderPlaced", "StockReserved", "PurchaseOrderCreated", "PurchaseOrderSent"} <= set(kinds)
+    placed = kinds["OrderPlaced"]["data"]
+    assert placed["items"] == [{"sku": "PROD-001", "quantity": Decimal("2.5"), "price": Decimal("29.99")}]
+    assert placed["total_amount"] == Decimal("74.98")
+    assert kinds["StockReserved"]["causation_id"] == kinds["OrderPlaced"]["event_id"]
+
+
+def until_published(home: Path) -> list[tuple[str, bytes]]:
+    """Give topic and value of every record, once the reservation and the purchase order are among them."""
+
+    async def records() -> list[tuple[str, bytes]]:
+        async with opened(Settings(home=home, dispatch_process=False)) as app:
+            return [
+                (topic, one.value or b"")
+                for topic, partitions in TOPICS.items()
+                for partition in range(partitions)
+                for one in await app.stream.read(topic, partition, 0, 1000)
+            ]
+
+    for _ in range(200):
+        found = asyncio.run(records())
+        if all(any(kind in value for _, value in found) for kind in (b"StockReserved", b"PurchaseOrderSent")):
+            return found
+        time.sleep(0.1)
+    raise AssertionError("Nothing was published.")
