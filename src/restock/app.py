@@ -22,7 +22,8 @@ from restock.core.ids import Ids
 from restock.decisions.library import Library
 from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
-from restock.engine.stream import DeadLetters, EmbeddedLog, Relay, RoughLog, Subscriber
+from restock.engine.stream import DeadLetters, EmbeddedLog, Relay, RoughLog, Subscriber, framing
+from restock.engine.stream.registry import Registry
 from restock.inventory import service as inventory_service
 from restock.inventory import store as inventory_store
 from restock.inventory.consumer import InventoryConsumer
@@ -40,7 +41,7 @@ from restock.replenishment.consumer import ReplenishmentConsumer
 from restock.replenishment.operations import Neighbours
 from restock.replenishment.port import ProposalsRequest
 from restock.replenishment.service import ReplenishmentService
-from restock.services import SCHEMAS
+from restock.services import EVENT_SCHEMAS, SCHEMAS
 from restock.settings import Settings
 from restock.suppliers.service import SuppliersService
 from restock.units.service import UnitsService
@@ -65,6 +66,7 @@ class App:
     ids: Ids
     databases: EmbeddedDatabases
     stream: EmbeddedLog
+    registry: Registry
     orders: OrdersService
     inventory: InventoryService
     suppliers: SuppliersService
@@ -159,6 +161,10 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
     for topic, partitions in TOPICS.items():
         await stream.create_topic(topic, partitions)
     letters = DeadLetters(stream, clock)
+    registry = Registry(databases["stream"], clock)
+    events = [each for folder in EVENT_SCHEMAS for each in framing.schemas_in(folder)]
+    framing.learn(events, await registry.publish(events))
+    framed = framing.framed if settings.event_format == "avro" else None
     orders = OrdersService(databases["oms"], clock, ids)
     inventory = InventoryService(databases["inventory"], clock, ids)
     suppliers = SuppliersService(databases["supplier"], clock)
@@ -172,9 +178,9 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
     decisions.life.known = partial(_known, replenishment, purchasing)
     waker = ReplenishmentConsumer(replenishment)
     relays = [
-        Relay(databases["oms"], orders_store.OUTBOX_EVENTS, stream),
-        Relay(databases["inventory"], inventory_store.OUTBOX, stream),
-        Relay(databases["po"], purchasing_tables.OUTBOX, stream),
+        Relay(databases["oms"], orders_store.OUTBOX_EVENTS, stream, framed),
+        Relay(databases["inventory"], inventory_store.OUTBOX, stream, framed),
+        Relay(databases["po"], purchasing_tables.OUTBOX, stream, framed),
     ]
     dispatcher = Dispatcher(databases["po"], files, clock, replenishment.busy)
     for database, relay in zip(("oms", "inventory", "po"), relays, strict=True):
@@ -186,6 +192,7 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
         ids=ids,
         databases=databases,
         stream=stream,
+        registry=registry,
         orders=orders,
         inventory=inventory,
         suppliers=suppliers,

@@ -38,6 +38,8 @@ class Settings:
     """Silence after which a process that consumes events is taken for dead, and its partitions are given to others."""
     rough_seed: int = 0
     """For tests: the stream delivers records twice and batches again, as it may, drawn from this seed; 0 does not."""
+    event_format: str = "json"
+    """What events are published in: json, or avro, framed for tools that know Kafka's registries. Both are read."""
     queue_limit: int = 1024
     """Callers that may wait at the flow's door before it answers 503."""
 
@@ -50,6 +52,9 @@ LIMITS = {
     "queue_limit": (1, 1_000_000),  # callers whose sockets one process can hold
 }
 """The least and the most of each number."""
+
+CHOICES = {"event_format": ("json", "avro")}
+"""What some texts may be."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,10 @@ def _read(name: str, value: object, default: object) -> object:
         raise InvalidInput(f"{value!r} is neither true nor false.", field=name)
     if isinstance(default, int):
         return _number(name, value)
-    return optional_name(str(value), name)
+    text, choices = str(value), CHOICES.get(name.removeprefix(PREFIX).lower())
+    if choices and text not in choices:
+        raise InvalidInput(f"{text[:50]!r} is not {' or '.join(choices)}.", field=name)
+    return optional_name(text, name)
 
 
 def _number(name: str, value: object) -> int:

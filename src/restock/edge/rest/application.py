@@ -14,7 +14,7 @@ import msgspec
 from restock.core.clock import timestamp
 from restock.core.errors import Refused, RestockError
 from restock.core.text import MAX_NAME
-from restock.edge.rest import probes, published
+from restock.edge.rest import probes, published, registry
 from restock.edge.rest.keys import Keys
 from restock.edge.rest.manual import Manual
 from restock.edge.rest.message import (
@@ -161,7 +161,7 @@ def _on_loopback(place: bytes) -> bool:
 
 
 def all_routes(app: Served, meters: Meters, condition: probes.Condition) -> list[Route]:
-    """Give every route: derived from the table of operations, published, probes, manual."""
+    """Give every route: derived from the table of operations, published, registry, probes, manual."""
     special = published.routes(app, meters.flow)
     taken = {(route.verb, route.path) for route in special}
     plain = [
@@ -169,7 +169,7 @@ def all_routes(app: Served, meters: Meters, condition: probes.Condition) -> list
         for operation in OPERATIONS.values()
         if (operation.verb, operation.path) not in taken
     ]
-    routes = [*special, *plain, *probes.routes(app, condition, meters)]
+    routes = [*special, *plain, *registry.routes(app.registry), *probes.routes(app, condition, meters)]
     return [*routes, *Manual(routes).routes()]
 
 
