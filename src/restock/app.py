@@ -25,7 +25,7 @@ from restock.inventory import service as inventory_service
 from restock.inventory import store as inventory_store
 from restock.inventory.consumer import InventoryConsumer
 from restock.inventory.service import InventoryService
-from restock.orders import placing
+from restock.orders import port as orders_port
 from restock.orders import store as orders_store
 from restock.orders.service import OrdersService
 from restock.purchasing import model as purchasing_model
@@ -44,7 +44,7 @@ from restock.suppliers.service import SuppliersService
 from restock.units.service import UnitsService
 
 TOPICS = {
-    placing.TOPIC: 6,
+    orders_port.TOPIC: 6,
     inventory_service.TOPIC: inventory_service.PARTITIONS,
     purchasing_model.TOPIC: purchasing_model.PARTITIONS,
 }
@@ -217,7 +217,7 @@ def _subscribers(
     inventory = databases["inventory"]
     return [
         Subscriber(
-            stream, "inventory.orders", [placing.TOPIC], stock.on_orders, inventory, inventory_store.ORDERS_INBOX
+            stream, "inventory.orders", [orders_port.TOPIC], stock.on_orders, inventory, inventory_store.ORDERS_INBOX
         ),
         Subscriber(
             stream,

@@ -69,3 +69,8 @@ class Ids:
     def short(self, prefix: str) -> str:
         """Give an identifier as the published events write it: the prefix and 8 upper-case hexadecimal digits."""
         return f"{prefix}-{self._source.getrandbits(32):08X}"
+
+    def shorts(self, prefix: str, count: int) -> list[str]:
+        """Give consecutive identifiers in the form of `short`, from a random first one: they lie together in an index."""
+        first = self._source.getrandbits(32)
+        return [f"{prefix}-{(first + place) & 0xFFFFFFFF:08X}" for place in range(count)]
