@@ -6,7 +6,7 @@ BIN := .venv/bin
 RETAIL ?= ../shared/data/online-retail
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-retail test slow check format bench docs lock clean
+.PHONY: help install install-ci services services-down demo demo-retail test slow check format bench docs lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -20,13 +20,22 @@ help: ## what can be made
 
 install: .venv/.installed ## virtual environment with locked dependencies and .venv/bin/restock
 
+install-ci: install ## atheris and pyspark beside it, for the tests that need them; pyspark needs Java 17
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation -r requirements.ci.lock
+
+services: ## start MariaDB, PostgreSQL, Kafka and Redis for tests; prints their addresses
+	@scripts/services up
+
+services-down: ## stop them
+	@scripts/services down
+
 demo: install ## a day of customer orders, from order to purchase order, in under a minute
 	$(BIN)/restock demo
 
 demo-retail: install ## import a real shop, plan and order its whole catalogue
 	$(BIN)/restock demo --retail $(RETAIL)
 
-test: install ## everything that needs no server, under 6 minutes
+test: install ## everything, under 6 minutes; what needs a server is skipped without its address
 	$(BIN)/python -m pytest -q -n auto -m "not slow"
 
 slow: install ## the suites marked slow
@@ -51,6 +60,7 @@ docs: install ## reference pages, written from the program
 
 lock: install ## pin the newest allowed versions
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra prove --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+	$(BIN)/uv pip compile --group ci --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.ci.lock
 
-clean: ## remove the environment, caches and the state in ./var
+clean: services-down ## remove the environment, caches and the state in ./var
 	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,12 +17,17 @@ import pytest
 pytest_plugins = ("pytester",)
 
 SERVERS = {
-    "mysql": ("RESTOCK_MYSQL_URL", "mysql://user:password@127.0.0.1:3306", "apt-get install mariadb-server"),
-    "postgresql": ("RESTOCK_POSTGRESQL_URL", "postgresql://user:password@127.0.0.1:5432", "apt-get install postgresql"),
-    "redis": ("RESTOCK_REDIS_URL", "redis://127.0.0.1:6379/0", "apt-get install redis-server"),
-    "kafka": ("RESTOCK_KAFKA", "127.0.0.1:9092", "unpack Apache Kafka and run bin/kafka-server-start.sh"),
+    "mysql": ("RESTOCK_MYSQL_URL", "mysql://user:password@127.0.0.1:3306", 'eval "$(scripts/services up mysql)"'),
+    "postgresql": (
+        "RESTOCK_POSTGRESQL_URL",
+        "postgresql://user:password@127.0.0.1:5432/postgres",
+        'eval "$(scripts/services up postgresql)"',
+    ),
+    "redis": ("RESTOCK_REDIS_URL", "redis://:password@127.0.0.1:6379/0", 'eval "$(scripts/services up redis)"'),
+    "kafka": ("RESTOCK_KAFKA", "127.0.0.1:9092", 'eval "$(scripts/services up kafka)"'),
+    "spark": ("RESTOCK_SPARK", "local[1]", "make install-ci"),
 }
-"""By name: the variable that holds the address, an example of it, and how to get the server on Debian 12."""
+"""By name: the variable that holds the address, an example of it, and the command that brings it."""
 
 REQUIRE = "RESTOCK_REQUIRE"
 
@@ -52,7 +57,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             variable, example, how = SERVERS[name]
             if os.environ.get(variable):
                 continue
-            reason = f"needs the server {name}: {how}, then set {variable}={example}"
+            reason = f"needs the server {name}: {how}; its address is in {variable}, such as {example}"
             if name in required():
                 pytest.fail(f"{REQUIRE} asks for it and it is missing: {reason}", pytrace=False)
             pytest.skip(reason)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from restock.decisions.library import Library
     from restock.decisions.life_store import InForce
     from restock.edge.running import Running
-    from restock.engine.rules import Rulebook
+    from restock.engine.rules import FactRulebook, Rulebook
     from restock.settings import Origin, Settings
 
 BUSY = "A server or another command works in this home; stop it first."
@@ -76,6 +76,10 @@ class Program:
     def rulebook(self, name: str) -> Rulebook:
         """Give a rulebook of the library."""
         return self._library.rulebook(name)
+
+    def loaded(self, name: str) -> Rulebook | FactRulebook:
+        """Give a rulebook of the library, also one with rules over facts."""
+        return self._library.loaded(name)
 
     def rulebooks(self) -> Sequence[str]:
         """Give the names of all rulebooks."""

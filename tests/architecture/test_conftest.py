@@ -35,7 +35,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
 def test_a_test_without_its_server_is_skipped_and_says_how_to_get_it(project: pytest.Pytester) -> None:
     result = project.runpytest_inprocess(*QUIET)
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines("*needs the server mysql: apt-get install mariadb-server, then set RESTOCK_MYSQL_URL=*")
+    result.stdout.fnmatch_lines("*needs the server mysql: eval *scripts/services up mysql*in RESTOCK_MYSQL_URL*")
 
 
 def test_a_required_server_that_is_missing_fails_the_test(

@@ -72,18 +72,20 @@ def test_no_state_is_tracked() -> None:
 
 
 def test_the_lock_covers_every_dependency_with_hashes() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    wanted = [
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    project = settings["project"]
+    locks = {f"requirements.{name}.lock": group for name, group in settings["dependency-groups"].items()}
+    locks["requirements.lock"] = [
         *project["dependencies"],
         *(each for extra in project["optional-dependencies"].values() for each in extra),
     ]
-    blocks = re.split(r"\n(?=\S)", (ROOT / "requirements.lock").read_text("utf-8"))
-    locked = {normal(block): block for block in blocks if not block.startswith("#")}
-    none(
-        [f"{normal(each)} is not in requirements.lock" for each in wanted if normal(each) not in locked]
-        + [f"{name} has no hash" for name, block in locked.items() if "--hash=sha256:" not in block],
-        "Run `make lock`.",
-    )
+    offences = []
+    for lock, wanted in locks.items():
+        blocks = re.split(r"\n(?=\S)", (ROOT / lock).read_text("utf-8"))
+        locked = {normal(block): block for block in blocks if not block.startswith("#")}
+        offences += [f"{normal(each)} is not in {lock}" for each in wanted if normal(each) not in locked]
+        offences += [f"{name} has no hash" for name, block in locked.items() if "--hash=sha256:" not in block]
+    none(offences, "Run `make lock`.")
 
 
 def normal(requirement: str) -> str:

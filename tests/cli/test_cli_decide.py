@@ -219,6 +219,39 @@ def test_rules_over_facts_are_refused_where_they_cannot_run(restock: Restock, tm
     assert "one decision: agenda" in result.stdout and "by increments" in result.stdout
 
 
+RELATIONS = """input parent.elder: text;
+input parent.child: text;
+query "grand" { goal: parent(?a, ?b) WHERE parent(?b, ?c) max-solutions: 9 }"""
+
+
+def test_a_query_is_answered_line_for_line(restock: Restock, tmp_path: Path) -> None:
+    book = tmp_path / "family.grl"
+    book.write_text(RELATIONS)
+    assert restock("rules", "check", book).exit_code == 0
+    lines = [{"parent": [{"elder": "a", "child": "b"}, {"elder": "b", "child": "c"}]}, {"parent": []}, {"parent": [1]}]
+    made = restock("decide", "--rulebook", book, "--query", "grand", given="\n".join(map(json.dumps, lines)))
+    yes, no, wrong = map(json.loads, made.stdout.splitlines())
+    assert (yes["proved"], yes["solutions"], yes["engine"]) == (True, [{"?a": "a", "?b": "b", "?c": "c"}], "backward")
+    assert (no["proved"], no["solutions"]) == (False, []) and "error" in wrong
+    for words, said in (
+        (["--query", "gran"], "Did you mean grand?"),
+        (["--query", "grand", "--engine", "network"], "Leave --engine and --module out."),
+    ):
+        refused = restock("decide", "--rulebook", book, *words, given="{}")
+        assert refused.exit_code == 2 and said in refused.stderr
+    scalar = restock("decide", "--rulebook", "purchasing", "--query", "grand", given="{}")
+    assert scalar.exit_code == 2 and "has no query 'grand'" in scalar.stderr
+
+
+def test_a_type_of_facts_that_was_probably_meant_otherwise_is_told(restock: Restock, tmp_path: Path) -> None:
+    book = tmp_path / "budget.grl"
+    book.write_text(BUDGET)
+    told = restock("decide", "--rulebook", book, given='{"Suplier": []}')
+    assert "'Suplier' is not read by budget.grl; did you mean 'Supplier'?" in told.stderr
+    numbered = restock("decide", "--rulebook", book, given='{"Supplier1": {"id": "S1", "budget": 1}}')
+    assert (numbered.exit_code, numbered.stderr) == (0, "")
+
+
 def test_a_fact_that_was_probably_meant_otherwise_is_told_once(restock: Restock) -> None:
     line = json.dumps(FACTS | {"on_order_qtyy": 5, "colour": "red"})
     result = restock("decide", "--rulebook", "purchasing", given=f"{line}\n{line}\n")

@@ -119,3 +119,11 @@ def test_rules_that_columns_cannot_run_are_refused_with_the_reason(restock: Rest
         result = restock("decide", "--rulebook", tmp_path / "loop.grl", *words, given="{}")
         assert result.exit_code == 2
         assert "columns engine cannot run loop.grl: Count (line 1) writes x" in result.stderr
+
+
+def test_a_folder_that_is_not_there_is_named(restock: Restock, tmp_path: Path) -> None:
+    (tmp_path / "facts.csv").write_text(CSV)
+    out = tmp_path / "none" / "decided.parquet"
+    result = restock("decide", "--rulebook", "purchasing", "--facts", tmp_path / "facts.csv", "--out", out)
+    assert result.exit_code == 2
+    assert f"there is no folder {out.parent}. Make it first." in result.stderr

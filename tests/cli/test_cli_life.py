@@ -59,6 +59,48 @@ def test_a_threshold_is_changed_and_changed_back(company: Restock, answer: Answe
     ]
 
 
+def test_a_name_that_nothing_has_is_told_from_one_that_a_file_has(restock: Restock, answer: Answer, mine: Path) -> None:
+    assert "what decides is the file of that name" in restock("rules", "versions", "published").stderr
+    unknown = restock("rules", "versions", "purchasin")
+    assert (unknown.exit_code, unknown.stdout) == (4, "") and "Did you mean 'purchasing'?" in unknown.stderr
+    version = answer("rules", "submit", mine, "--author", "alice")["version"]
+    for command in ("advance", "approve", "activate"):
+        assert restock("rules", command, "mine", version, "--by", "bob").exit_code == 0
+    back = restock("rules", "rollback", "mine").stdout
+    assert back == f"mine {version[:12]} is rolled back; nothing decides as mine now.\n"
+
+
+def test_rules_in_json_go_into_force_as_the_text_that_they_become(restock: Restock, answer: Answer, mine: Path) -> None:
+    path = mine.with_name("big.json")
+    rules = [{"name": "Big", "when": "total > 1000", "then": [{"set": "big", "value": True}]}]
+    path.write_text(json.dumps({"declarations": ["output big: bool;"], "rules": rules}), "utf-8")
+    version = answer("rules", "submit", path, "--author", "alice")["version"]
+    assert version == answer("rules", "show", path)["version"]
+    for command in ("advance", "approve", "activate"):
+        assert restock("rules", command, "big", version, "--by", "bob").exit_code == 0
+    made = json.loads(restock("decide", "--rulebook", "big", given='{"total": 1001}').stdout)
+    assert (made["outputs"], made["version"]) == ({"big": True}, version)
+    assert restock("rules", "versions", "big", version, "--text").stdout.startswith("output big: bool;\n")
+    path.write_text('{"rules": [{"name": "A", "when": "total >", "then": []}]}', "utf-8")
+    assert "rules[0].when" in restock("rules", "submit", path).stderr
+
+
+def test_rules_over_facts_are_refused_by_name(restock: Restock, mine: Path) -> None:
+    mine.write_text("rule A { when $o: Order(total > 1) then $o.big = true; }", "utf-8")
+    refused = restock("rules", "submit", mine)
+    assert refused.exit_code == 2
+    assert "The life of a rulebook takes rules over one set of fields. Typed patterns" in refused.stderr
+    assert "`restock decide` and" in refused.stderr and "this is a defect" not in refused.stderr
+
+
+def test_a_wrong_text_among_the_files_hides_none_of_the_others(answer: Answer, home: Path) -> None:
+    (home / "rulebooks").mkdir(parents=True)
+    (home / "rulebooks" / "wrong.grl").write_text("rule A {", "utf-8")
+    listed = {one["name"]: one for one in answer("decisions", "rulebooks")}
+    assert set(listed) == {"published", "purchasing", "wrong"}
+    assert "wrong.grl:1:9" in listed["wrong"]["problem"] and not listed["purchasing"]["problem"]
+
+
 def test_a_gate_that_stays_shut_is_exit_status_1_and_says_why(company: Restock, answer: Answer, mine: Path) -> None:
     mine.write_text(TEXT.replace("total_amount <= 3000)", "total_amount <= 30000)"), "utf-8")
     company("rules", "submit", mine, "--name", "purchasing")

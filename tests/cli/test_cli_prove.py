@@ -123,3 +123,31 @@ def test_what_stays_unknown_fails_unless_it_is_waived_by_name(restock: Restock, 
     assert restock("rules", "prove", mine, "--seconds", 1, "--waive", "no cube").exit_code == 0
     wrong = restock("rules", "prove", mine, "--seconds", 1, "--waive", "no cub")
     assert (wrong.exit_code, "Did you mean 'no cube'?" in wrong.stderr) == (2, True)
+
+
+def test_a_module_is_proved_alone_with_any_value_from_the_others(restock: Restock, mine: Path) -> None:
+    mine.write_text(
+        """input price: decimal(9,2) in 0..1000;
+        output total: decimal(12,2) in 0..100000 default 0;
+        output sent: bool default false;
+        invariant "the total is small": total <= 10000;
+        invariant "what is sent costs something": !sent || total > 0;
+        invariant "what is sent has a price": !sent || price > 0;
+        ;; MODULE: LINE
+        rule Total salience 9 no-loop { when price > 0 then total = price * 10; }
+        ;; MODULE: ORDER
+        rule Send no-loop { when total >= 0 && price >= 0 then sent = total > 0; }
+        """,
+        "utf-8",
+    )
+    line = restock("rules", "prove", mine, "--module", "LINE")
+    assert (line.exit_code, line.stdout.count("proved ")) == (0, 1) and "the total is small" in line.stdout
+    order = restock("rules", "prove", mine, "--module", "ORDER")
+    assert order.exit_code == 1 and "the total is small" not in order.stdout
+    assert "what is sent costs something" in order.stdout.splitlines()[0]
+    assert "with price 0, total " in order.stdout, "another module may give a total without a price"
+    assert restock("rules", "prove", mine).exit_code == 0
+    wrong = restock("rules", "prove", mine, "--module", "ORDR")
+    assert wrong.exit_code == 2 and "Did you mean ORDER?" in wrong.stderr
+    kept = restock("rules", "prove", mine, "--module", "ORDER", "--keep", mine.with_suffix(".yaml"))
+    assert kept.exit_code == 2 and "Leave --module or --keep out." in kept.stderr

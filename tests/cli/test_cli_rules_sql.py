@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb
 from cli_world import Restock
@@ -42,3 +43,39 @@ def test_nothing_but_a_query_loads_the_libraries_of_sql() -> None:
     code = "import sys, restock.edge.cli.rules, restock.engine.rules.sql; print(sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not [name for name in ("duckdb", "sqlglot", "polars", "numpy") if f"'{name}'" in loaded]
+
+
+BUDGET = """
+input Supplier.id: text;
+input Supplier.budget: decimal(9,2);
+output Supplier.over: bool;
+input Line.supplier: text;
+input Line.value: decimal(9,2);
+rule Over {
+    when $s: Supplier() && $t: accumulate(Line($v: value, supplier == $s.id), sum($v)) && $t > $s.budget
+    then $s.over = true;
+}
+"""
+
+
+def test_rules_that_add_up_facts_become_one_query_over_the_tables_of_their_types(
+    restock: Restock, tmp_path: Path
+) -> None:
+    book = tmp_path / "budget.grl"
+    book.write_text(BUDGET, "utf-8")
+    text = restock("rules", "sql", book).stdout
+    connection = duckdb.connect(":memory:")
+    connection.execute(
+        "CREATE TABLE \"Supplier\" AS SELECT * FROM (VALUES ('a', 10.00), ('b', 1.00), ('c', 0)) AS t(id, budget)"
+    )
+    connection.execute("CREATE TABLE \"Line\" AS SELECT * FROM (VALUES ('a', 9.99), ('b', 1.01)) AS t(supplier, value)")
+    assert sorted(connection.execute(f"SELECT id, over FROM ({text})").fetchall()) == [
+        ("a", False),
+        ("b", True),
+        ("c", False),
+    ]
+    other = restock("rules", "sql", book, "--dialect", "spark")
+    assert other.exit_code == 2 and "are written for duckdb" in other.stderr
+    book.write_text("rule R { when $o: Order(total > 1) then retract($o); }", "utf-8")
+    none = restock("rules", "sql", book)
+    assert none.exit_code == 2 and "does more than set fields of its fact" in none.stderr

@@ -9,6 +9,7 @@ import pytest
 
 from restock.core.errors import InvalidInput, NotFound
 from restock.decisions.library import SHIPPED, Library
+from restock.engine.rules import FactRulebook, RuleError
 
 TEXT = (SHIPPED / "purchasing.grl").read_text(encoding="utf-8")
 
@@ -51,3 +52,24 @@ def test_an_unknown_name_is_refused(name: str) -> None:
 def test_a_name_that_is_nearly_right_is_suggested() -> None:
     with pytest.raises(NotFound, match="Did you mean 'purchasing'"):
         Library().rulebook("purchasin")
+
+
+JSON = """{"declarations": ["output big: bool;"],
+"rules": [{"name": "A", "when": "n > 1", "then": [{"set": "big", "value": true}]}]}"""
+FACTS = "rule A { when $o: Order(total > 1) then $o.big = true; }"
+
+
+def test_rules_in_json_are_found_by_name(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text(JSON, "utf-8")
+    library = Library(tmp_path)
+    assert library.names() == ["mine", "published", "purchasing"]
+    assert library.origin("mine") == "mine.json"
+    assert library.rulebook("mine").decide({"n": 2}).outputs == {"big": True}
+
+
+def test_rules_over_facts_are_found_by_who_asks_for_them(tmp_path: Path) -> None:
+    (tmp_path / "mine.grl").write_text(FACTS, "utf-8")
+    library = Library(tmp_path)
+    assert isinstance(library.loaded("mine"), FactRulebook)
+    with pytest.raises(RuleError, match=r"takes rules over one set of fields\. Typed patterns"):
+        library.rulebook("mine")

@@ -201,9 +201,11 @@ async def test_a_version_is_named_by_its_first_letters_and_a_wrong_name_says_wha
         await service.version(VersionRequest(NAME, "abcd"))
     version = await submitted(service, 100)
     assert (await service.version(VersionRequest(NAME, version.version[:4].upper()))).version == version
-    for wrong in ("", version.version[:3], "zzzzzz"):
-        with pytest.raises(NotFound, match="`restock rules versions limits` lists them"):
-            await service.version(VersionRequest(NAME, wrong))
+    for short in ("", version.version[:3]):
+        with pytest.raises(InvalidInput, match=r"is too short for a version\. Write its first 4 letters or more"):
+            await service.version(VersionRequest(NAME, short))
+    with pytest.raises(NotFound, match="`restock rules versions limits` lists them"):
+        await service.version(VersionRequest(NAME, "zzzzzz"))
 
 
 async def test_an_approved_version_comes_into_force_when_its_date_has_come(

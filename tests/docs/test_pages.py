@@ -22,14 +22,18 @@ def test_a_page_says_what_its_commands_print(page: str, tmp_path: Path) -> None:
     assert not found, f"{page}\n\n" + "\n\n".join(found)
 
 
+RUN_ELSEWHERE = {"docs/how-to/start-the-servers.md"}
+"""It starts real servers, for which a machine is asked first: `tests/scripts` runs what it tells."""
+
+
 def test_tutorials_and_how_to_guides_have_commands_that_run() -> None:
-    silent = [
+    silent = {
         str(path.relative_to(ROOT))
         for folder in ("tutorial", "how-to")
         for path in (ROOT / "docs" / folder).glob("*.md")
         if not any(commands(path.read_text("utf-8")))
-    ]
-    assert not silent
+    }
+    assert silent == RUN_ELSEWHERE
 
 
 def test_every_fence_of_a_shell_is_one_that_runs() -> None:

@@ -2,9 +2,9 @@
 
     python -m tests.fuzz.rules --seconds 300
 
-Needs atheris, which follows the coverage of the engine; it is not among the locked requirements, because its wheel of 35 MB
-serves this alone: pip install atheris. What is found is printed with the input, and becomes a case of a test. The same
-function takes the bytes that hypothesis draws (`test_fuzz_rules.py`), so it is tried on every run of the tests.
+Needs atheris, which follows the coverage of the engine; it is not part of `make install`, because its wheel of 35 MB serves
+this alone: `make install-ci`. What is found is printed with the input, and becomes a case of a test. The same function
+takes the bytes that hypothesis draws (`test_fuzz_rules.py`), so it is tried on every run of the tests.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, Final
 
 ROOT = Path(__file__).parents[2]
 
-ABSENT = "atheris is not installed: pip install atheris, then run this again."
+ABSENT = "atheris is not installed: make install-ci, then run this again."
 
 SLOWEST_SECONDS: Final = 10
 """Longest time for one input of some thousand bytes; more is a hang."""
@@ -135,7 +135,7 @@ def main() -> None:
     if importlib.util.find_spec("atheris") is None:
         sys.stdout.write(f"Skipped: {ABSENT}\n")
         return
-    import atheris  # type: ignore[import-not-found,unused-ignore] # not among the requirements, as said above
+    import atheris  # type: ignore[import-not-found,unused-ignore] # not in every environment, as said above
 
     with atheris.instrument_imports(include=["restock.engine.rules"]):
         import restock.engine.rules  # noqa: F401 - instrumented as it is loaded

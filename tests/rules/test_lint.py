@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from rules_world import PUBLISHED, PURCHASING, one
 
+from restock.engine.rules import FactRulebook
+from restock.engine.rules.fact_lint import fact_lint
 from restock.engine.rules.finding import Finding
 from restock.engine.rules.lint import lint
 
@@ -122,3 +124,18 @@ def test_a_gap_at_a_threshold_of_the_default_rules_is_found() -> None:
     text = PURCHASING.text.replace("(total_amount >= 50000)", "(total_amount > 50000)")
     warnings = [found.message for found in lint(one(text)) if found.severity == "warning"]
     assert warnings == ["no rule sets final_amount where total_amount == 50000."]
+
+
+@pytest.mark.parametrize(
+    ("rule", "loops"),
+    [
+        ("rule A { when $o: Order(total > 0) then $o.total = $o.total + 1; }", ["A"]),
+        ("rule A no-loop { when $o: Order(total > 0) then $o.total = $o.total + 1; }", []),
+        ("rule A { when $o: Order(tags count > 0) then $o.tags += 'x'; }", ["A"]),
+        ("rule A { when $o: Order(open == true) then $o.open = false; }", []),
+        ("rule A { when $o: Order(x > 0) then $o.total = $o.total + 1; }", []),
+    ],
+)
+def test_a_rule_over_facts_that_feeds_its_own_condition_is_told(rule: str, loops: list[str]) -> None:
+    found = fact_lint(FactRulebook.parse(rule, "facts.grl").program)
+    assert [one.rule for one in found] == loops

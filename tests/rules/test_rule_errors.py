@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rules_world import PUBLISHED_TEXT, PURCHASING_TEXT, one, rule
 
 from restock.engine.rules import Rulebook, RuleError, check
+from restock.engine.rules.errors import meant
 
 
 def refused(text: str) -> RuleError:
@@ -230,3 +231,10 @@ def test_nested_comparisons_of_unknown_kinds_load_at_once() -> None:
     condition = nested("(", "a", " == b)", 31)
     assert refused(rule(f"when {condition} == 1 then y = 1;")).message
     assert one(rule(f"when {condition} then y = 1;")).decide({"a": True, "b": True}).fired == ("R",)
+
+
+def test_a_remedy_names_what_is_near_or_what_there_is() -> None:
+    assert meant("totl", ["price", "total"]) == "Did you mean total?"
+    assert meant("x", ["price", "total"]) == "Known: price, total."
+    assert meant("x", []) == "There is none."
+    assert meant("x", [f"name{at}" for at in range(99)]).endswith("name19, ….")

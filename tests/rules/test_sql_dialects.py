@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sqlite3
 import subprocess
 from collections.abc import Sequence
 from decimal import Decimal
 from random import Random
+from secrets import token_hex
 from urllib.parse import urlsplit
 
 import pytest
@@ -174,10 +176,11 @@ def test_mysql_decides_as_ours_do(book: Rulebook, rows: list[dict[str, object]])
     address = urlsplit(os.environ["RESTOCK_MYSQL_URL"])
     types = {"number": "DECIMAL(18,6)", "bool": "BOOLEAN", "text": "VARCHAR(1000) CHARACTER SET utf8mb4"}
     text = "SET sql_mode = CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES');\n"
-    text += "DROP DATABASE IF EXISTS restock_rules; CREATE DATABASE restock_rules; USE restock_rules;\n"
+    database = f"rules_{token_hex(6)}"  # of its own: tests run side by side
+    text += f"CREATE DATABASE {database}; USE {database};\n"
     text += table_sql(book, rows, types, "`")
     text += "SET sql_mode = REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', '');\n"
-    text += printed_sql(book, dialect="mysql", keep=["id"]).text + "ORDER BY id;\nDROP DATABASE restock_rules;\n"
+    text += printed_sql(book, dialect="mysql", keep=["id"]).text + f"ORDER BY id;\nDROP DATABASE {database};\n"
     command = [
         "mysql",
         "--no-defaults",
@@ -220,11 +223,15 @@ def test_postgresql_decides_as_ours_do(book: Rulebook, rows: list[dict[str, obje
     compare(book, rows, _client(command, text, {"PGCLIENTENCODING": "utf-8"}))
 
 
+@pytest.mark.server("spark")
+@pytest.mark.timeout(180)  # its first session takes ten seconds alone, and a minute on a machine with other work
 @pytest.mark.parametrize(("book", "rows"), CASES, ids=NAMES)
 def test_spark_decides_as_ours_do(book: Rulebook, rows: list[dict[str, object]]) -> None:
-    """Only where pyspark is installed, which nothing of ours needs."""
-    sql = pytest.importorskip("pyspark.sql")
-    session = sql.SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+    """By a package that only this test needs: `make install-ci`."""
+    sql = importlib.import_module("pyspark.sql")
+    builder = sql.SparkSession.builder.master(os.environ["RESTOCK_SPARK"])
+    session = builder.config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
+    session = session.config("spark.ui.enabled", "false").getOrCreate()
     kinds = {"number": "DECIMAL(18,6)", "bool": "BOOLEAN", "text": "STRING"}
     schema = ", ".join(["id INT", *(f"`{each.name}` {kinds[each.kind]}" for each in book.inputs)])
     held = [

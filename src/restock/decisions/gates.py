@@ -15,6 +15,7 @@ from restock.engine.rules import Rulebook
 from restock.engine.rules.case_file import SUFFIX, Case, read_cases
 from restock.engine.rules.case_run import run_cases
 from restock.engine.rules.lint import lint
+from restock.engine.rules.loading import JSON, load_rulebook
 
 GRL = ".grl"
 
@@ -23,8 +24,12 @@ _SOLVER = threading.Lock()
 
 
 def parsed(name: str, text: str) -> Rulebook:
-    """Read a rulebook. Raises RuleError, and InvalidInput when it has no rules."""
-    rulebook = Rulebook.parse(text, f"{name}{GRL}")
+    """Read a rulebook over one set of fields. Raises RuleError, and InvalidInput when it has no rules.
+
+    No text of the language begins with a brace, so one that does is rules in JSON.
+    """
+    end = JSON if text.lstrip().startswith("{") else GRL
+    rulebook = load_rulebook(text, f"{name}{end}", "The life of a rulebook")
     if not rulebook.rules:
         raise InvalidInput(f"{rulebook.name} has no rules.", field="text", remedy="Write some.")
     return rulebook

@@ -1,6 +1,7 @@
 """The rulebooks in use: what was activated, then a folder of the user's own, then those shipped; the first of a name wins.
 
-A rulebook is read again when its file changes, and swapped whole. A text with an error leaves the last good one in place;
+A file is NAME.grl, or NAME.json with rules in JSON; rules over facts are found too, for whoever asks with `loaded`. A
+rulebook is read again when its file changes, and swapped whole. A text with an error leaves the last good one in place;
 `problem` says what is wrong, and whoever asks for the rulebook's text hears it.
 """
 
@@ -12,11 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from restock.core.errors import InvalidInput, NotFound, RestockError
-from restock.engine.rules import Rulebook
+from restock.engine.rules import FactRulebook, Rulebook, load
 from restock.engine.rules.errors import nearest
+from restock.engine.rules.loading import JSON, scalar
 
 SHIPPED = Path(__file__).parent / "rulebooks"
 SUFFIX = ".grl"
+SUFFIXES = (SUFFIX, JSON)
+"""How the files end; the first of a name wins inside one folder."""
 
 ACTIVATED = "activated"
 """Said of a rulebook that is not from a file."""
@@ -27,7 +31,7 @@ class _Loaded(NamedTuple):
 
     path: Path
     stamp: int
-    rulebook: Rulebook
+    rulebook: Rulebook | FactRulebook
     problem: RestockError | None
 
 
@@ -55,7 +59,10 @@ class Library:
 
     def names(self) -> list[str]:
         """Give the names of all rulebooks."""
-        return sorted({path.stem for folder in self._folders for path in folder.glob(f"*{SUFFIX}")} | {*self._active})
+        return sorted(
+            {one.stem for folder in self._folders for end in SUFFIXES for one in folder.glob(f"*{end}")}
+            | {*self._active}
+        )
 
     def origin(self, name: str) -> str:
         """Say where a rulebook is from: the name of its file, or that it was activated."""
@@ -69,7 +76,11 @@ class Library:
         raise self._unknown(name)
 
     def rulebook(self, name: str) -> Rulebook:
-        """Give a compiled rulebook. Raises NotFound, or RuleError when its text was never right."""
+        """Give a compiled rulebook over one set of fields. Raises as `loaded`, and RuleError for rules over facts."""
+        return scalar(self.loaded(name), "This")
+
+    def loaded(self, name: str) -> Rulebook | FactRulebook:
+        """Give a compiled rulebook of any kind. Raises NotFound, or RuleError when its text was never right."""
         active = self._active.get(name)
         if isinstance(active, RestockError):
             raise active
@@ -90,20 +101,21 @@ class Library:
         return None if known is None else known.problem
 
     def _find(self, name: str) -> tuple[Path, int] | None:
-        """Give the file of a rulebook and when it was changed; this runs for every decision, so it is two system calls."""
+        """Give the file of a rulebook and when it was changed; this runs for every decision, so it is few system calls."""
         if not name or os.sep in name or name.startswith("."):
             return None
         for folder in self._folders:
-            try:
-                return folder / f"{name}{SUFFIX}", os.stat(f"{folder}{os.sep}{name}{SUFFIX}").st_mtime_ns  # noqa: PTH116 - per decision
-            except (OSError, ValueError):
-                continue
+            for end in SUFFIXES:
+                try:
+                    return folder / f"{name}{end}", os.stat(f"{folder}{os.sep}{name}{end}").st_mtime_ns  # noqa: PTH116 - per decision
+                except (OSError, ValueError):
+                    continue
         return None
 
     def _load(self, path: Path, stamp: int, known: _Loaded | None) -> _Loaded:
         try:
-            rulebook = Rulebook.parse(read(path), path.name)
-            if not rulebook.rules:
+            rulebook = load(read(path), path.name)
+            if rulebook.empty:
                 raise InvalidInput(f"{path.name} has no rules.", field="rulebook", remedy="Write some, or remove it.")
             return _Loaded(path, stamp, rulebook, None)
         except RestockError as error:

@@ -85,7 +85,7 @@ class Life:
         self._seen = number
 
     async def submit(self, request: SubmitRequest) -> Version:
-        """Store a version as a draft."""
+        """Store a version as a draft; rules in JSON as the text that they become."""
         name = read_name(request.name, "name")
         if "/" in name or name.startswith("."):
             raise InvalidInput(
@@ -96,7 +96,7 @@ class Life:
         cases_of(name, request.cases)
         effective = effective_moment(request.effective)
         notes = _words(request.notes, "notes")
-        what = Submission(name, rulebook.version, request.text, request.cases, author, notes, effective)
+        what = Submission(name, rulebook.version, rulebook.text, request.cases, author, notes, effective)
 
         async def unit(tx: Transaction) -> Version:
             await submit(tx, what, Why(author, self._now(), notes))

@@ -167,7 +167,10 @@ async def versions(database: Database | Transaction, name: str) -> list[Version]
 async def version(database: Database | Transaction, name: str, prefix: str) -> Version:
     """Give the one version of a name that begins so. Raises NotFound, or InvalidInput when there are several."""
     known = await versions(database, name)
-    found = [one for one in known if one.version.startswith(prefix.lower())] if len(prefix) >= ENOUGH else []
+    if known and len(prefix) < ENOUGH:
+        remedy = f"Write its first {ENOUGH} letters or more; `restock rules versions {name}` lists them."
+        raise InvalidInput(f"{prefix!r} is too short for a version.", field="version", remedy=remedy)
+    found = [one for one in known if one.version.startswith(prefix.lower())]
     if len(found) == 1:
         return found[0]
     if found:

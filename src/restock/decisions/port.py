@@ -116,7 +116,10 @@ class RulebookRequest:
 
 @dataclass(frozen=True)
 class RulebookInfo:
-    """A rulebook: its version is the hash of its canonical form, `engines` says what it runs on, or why not."""
+    """A rulebook: its version is the hash of its canonical form, `engines` says what it runs on, or why not.
+
+    In a list, `problem` says what is wrong with a text that was never right; there is no version then.
+    """
 
     name: str
     version: str
@@ -126,6 +129,7 @@ class RulebookInfo:
     outputs: list[str]
     engines: dict[str, str] = field(default_factory=dict)
     text: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)

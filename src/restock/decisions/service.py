@@ -87,7 +87,7 @@ class DecisionsService:
     async def rulebooks(self, request: RulebooksRequest) -> list[RulebookInfo]:
         """Give the rulebooks, without their text."""
         await self.life.look()
-        return [self._info(name, text=False) for name in self._library.names()]
+        return [self._listed(name) for name in self._library.names()]
 
     async def rulebook(self, request: RulebookRequest) -> RulebookInfo:
         """Give one rulebook with its text."""
@@ -185,9 +185,17 @@ class DecisionsService:
 
             await self._database.write("decide", unit)
 
+    def _listed(self, name: str) -> RulebookInfo:
+        """Give what a list shows of a rulebook; a text that was never right hides none of the others."""
+        try:
+            return self._info(name, text=False)
+        except RestockError as error:
+            return RulebookInfo(name, "", self._library.origin(name), [], [], [], problem=str(error))
+
     def _info(self, name: str, *, text: bool) -> RulebookInfo:
-        rulebook = self._library.rulebook(name)
-        self._books[rulebook.version] = rulebook
+        rulebook = self._library.loaded(name)
+        if isinstance(rulebook, Rulebook):
+            self._books[rulebook.version] = rulebook
         problem = self._library.problem(name)
         if problem is not None and text:
             raise problem
@@ -195,9 +203,9 @@ class DecisionsService:
             name=name,
             version=rulebook.version,
             source=self._library.origin(name),
-            rules=[rule.name for rule in rulebook.rules],
-            inputs=[one.name for one in rulebook.inputs],
-            outputs=[one.name for one in rulebook.outputs],
+            rules=list(dict.fromkeys(rule.name for rule in rulebook.program.rules)),
+            inputs=[one.name for one in rulebook.program.inputs],
+            outputs=[one.name for one in rulebook.program.outputs],
             engines=rulebook.engines,
             text=rulebook.text if text else "",
         )

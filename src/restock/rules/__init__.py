@@ -16,6 +16,7 @@ between threads; `Network` and `Keyed` hold state and belong to one thread at a 
     NumPy arrays        Rulebook.decide_arrays(columns) -> int64 scaled by 10^decimals of the field, bools, texts
     files, databases    SqlRunner(book).run(source, out) -> SqlRun(rows, troubles); frame(source) -> a Polars frame
     groups of rows      GroupRunner(lines, groups, Groups(key, totals)).run(source, out, terms=...)
+    groups of facts     fact_sql(fact_rulebook) -> the query of rules that accumulate, for DuckDB
     facts of types      FactRulebook.parse(text, name).decide({"Line": [{...}], "limit": 5}) -> FactDecision
     facts that change   Network(fact_rulebook): insert, update, retract, fire_all, fact
     fields that change  Keyed(book): put(key, facts), apply(field, events) -> list of Change
@@ -53,7 +54,17 @@ from restock.engine.rules import (
     load,
 )
 from restock.engine.rules.network import Change, Keyed, Network, Streams
-from restock.engine.rules.sql import Attached, GroupRunner, Groups, SqlRefused, SqlRun, SqlRunner, Total, printed_sql
+from restock.engine.rules.sql import (
+    Attached,
+    GroupRunner,
+    Groups,
+    SqlRefused,
+    SqlRun,
+    SqlRunner,
+    Total,
+    fact_sql,
+    printed_sql,
+)
 
 __all__ = [
     "ENGINES",
@@ -87,6 +98,7 @@ __all__ = [
     "Value",
     "check",
     "explanation_mermaid",
+    "fact_sql",
     "load",
     "printed_sql",
 ]

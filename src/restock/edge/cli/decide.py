@@ -18,15 +18,16 @@ import click
 import msgspec
 
 from restock.core.errors import InvalidInput, RestockError
-from restock.edge.cli.decide_facts import AGENDA, ALL_ENGINES, NETWORK, Made, Way, way_of
+from restock.edge.cli.decide_facts import ALL_ENGINES, Made, Way, no_query, way_of, way_to_ask
 from restock.edge.cli.decide_file import decide_catalogue, is_catalogue
 from restock.edge.cli.output import Progress, counted, note
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.shell import Shell
 from restock.edge.wire import number_text
 from restock.engine.rules import Decision, FactRulebook, Field, Rulebook, load
-from restock.engine.rules.errors import nearest
-from restock.engine.rules.loading import load_rulebook
+from restock.engine.rules.errors import meant, nearest
+from restock.engine.rules.fact_rulebook import AGENDA, NETWORK
+from restock.engine.rules.loading import JSON, scalar
 
 MAX_LINE = 1 << 20
 """Bytes of one line: a thousand facts fit; a longer line is passed over without being kept in memory."""
@@ -39,8 +40,8 @@ MAX_TOLD = 100
 
 BOM = b"\xef\xbb\xbf"
 
-GRL, JSON = ".grl", ".json"
-"""How files of rules end: the language, and rules in JSON."""
+GRL = ".grl"
+"""How files of rules end; rules in JSON have an end of their own."""
 
 
 class Chunks(Protocol):
@@ -54,7 +55,7 @@ class Chunks(Protocol):
 class Decider:
     """Decides lines in one way with one rulebook; `inputs` are the facts that its rules have names for."""
 
-    def __init__(self, name: str, version: str, way: Way, inputs: Sequence[Field]) -> None:
+    def __init__(self, name: str, version: str, way: Way, inputs: Sequence[Field], types: Sequence[str] = ()) -> None:
         self._name = name
         self._way = way
         self._read = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -62,8 +63,8 @@ class Decider:
         self._names: dict[tuple[str, ...], bytes] = {}
         about = {"rulebook": name.removesuffix(GRL), "version": version, "engine": way.engine}
         self._end = b"," + msgspec.json.encode(about)[1:] + b"\n"
-        self._known = frozenset(one.name for one in inputs)
-        self._missed = [one.name for one in inputs if one.optional]
+        self._known = frozenset([*(one.name for one in inputs), *types])
+        self._missed = [*(one.name for one in inputs if one.optional), *types]
         self._told: set[str] = set()
         self.lines = 0
         self.errors = 0
@@ -97,7 +98,8 @@ class Decider:
     def _warn(self, facts: dict[str, Any]) -> None:  # Any: what JSON holds
         """Say once of each unknown fact that it was probably meant for an input that now gets its default."""
         for name in facts.keys() - self._known - self._told:
-            if len(self._told) < MAX_TOLD:
+            numbered = name.rstrip("0123456789") in self._known  # Order1, Order2: facts of the type Order
+            if len(self._told) < MAX_TOLD and not numbered:
                 self._told.add(name)
                 meant = nearest(name, (one for one in self._missed if one not in facts))
                 if meant:
@@ -109,7 +111,9 @@ class Decider:
             names = b',"fired":' + self._write(made.fired) + b',"facts":'
             if len(self._names) < MAX_LINE:
                 self._names[made.fired] = names
-        return b'{"outputs":' + self._plain(made.outputs) + names + self._plain(made.facts) + self._end
+        answer = made.answer if isinstance(made, Made) else None
+        said = b"" if answer is None else b"," + self._plain(answer)[1:-1]
+        return b'{"outputs":' + self._plain(made.outputs) + names + self._plain(made.facts) + said + self._end
 
     def _plain(self, values: Mapping[str, Any]) -> bytes:
         """Encode; a number that would get an exponent is written out."""
@@ -129,13 +133,17 @@ def _raw(value: Any) -> Any:  # Any: values of rules on their way to JSON
     return msgspec.Raw(number_text(value).encode()) if isinstance(value, Decimal) else value
 
 
-def decider(book: Rulebook | FactRulebook, engine: str | None, module: str) -> Decider:
-    """Give what decides lines with a rulebook. Raises InvalidInput for an engine or a module that it does not have."""
+def decider(book: Rulebook | FactRulebook, engine: str | None, module: str, query: str = "") -> Decider:
+    """Give what decides lines with a rulebook. Raises InvalidInput for an engine, module or query that it does not have."""
+    if query and (engine or module):
+        raise InvalidInput("A query is answered backwards.", field="query", remedy="Leave --engine and --module out.")
     if isinstance(book, FactRulebook):
-        return Decider(book.name, book.version, way_of(book, book, engine, module), book.program.inputs)
+        way = way_to_ask(book, query) if query else way_of(book, book, engine, module)
+        return Decider(book.name, book.version, way, book.program.inputs, [one.name for one in book.program.types])
+    if query:
+        raise no_query(book.name, query, [])
     if module not in ("", *book.modules):
-        known = ", ".join(book.modules) or "none"
-        raise InvalidInput(f"{book.name} has no module {module!r}.", field="module", remedy=f"Known: {known}.")
+        raise InvalidInput(f"{book.name} has no module {module!r}.", field="module", remedy=meant(module, book.modules))
     if engine in (AGENDA, NETWORK):
         way = way_of(book, FactRulebook.parse(book.text, book.name), engine, module)
     else:
@@ -181,7 +189,8 @@ Each line of output is {"outputs": {…}, "fired": [rules], "facts": {…},
 place. Exit status 1 when any line was refused. Optional facts may be left out.
 
 Rules over facts take documents: flat fields by name, and facts by type as lists:
-{"Supplier": [{"id": "S1"}], "Line": [{"supplier": "S1", "value": 250}]}.
+{"Supplier": [{"id": "S1"}], "Line": [{"supplier": "S1", "value": 250}]}. With --query
+a line is answered: proved, solutions, the inputs that are missing.
 
 With --out a whole file is decided: its columns, the outputs (amounts as decimals),
 fired and error, a row for each row; an empty cell is an absent fact."""
@@ -193,10 +202,11 @@ fired and error, a row for each row; an empty cell is an absent fact."""
 @click.option("--out", help="The .parquet file for the decisions of a .parquet or .csv file.")
 @click.option("--engine", type=click.Choice(ALL_ENGINES), help="By default the quickest that runs the rules.")
 @click.option("--module", default="", help="Only the rules of this module, for example LINE or ORDER.")
+@click.option("--query", default="", help="Answer this query of rules over facts, instead of deciding.")
 @click.option("--json", "_json", is_flag=True, help="JSON lines are what it always writes.")
 @click.pass_context
 def decide(
-    ctx: click.Context, name: str, facts: str, out: str | None, engine: str | None, module: str, _json: bool
+    ctx: click.Context, name: str, facts: str, out: str | None, engine: str | None, module: str, query: str, _json: bool
 ) -> None:
     """Decide JSON lines or a whole file with a rulebook; nothing is stored and no order is made."""
     book = loaded(ctx.obj, name)
@@ -206,7 +216,7 @@ def decide(
         if not decide_catalogue(book, Path(facts), Path(out), engine, module):
             ctx.exit(PARTLY)
         return
-    _decide_lines(ctx, decider(book, engine, module), facts)
+    _decide_lines(ctx, decider(book, engine, module, query), facts)
 
 
 def _decide_lines(ctx: click.Context, decider: Decider, facts: str) -> None:
@@ -231,17 +241,14 @@ def is_file(name: str) -> bool:
 
 
 def rulebook_of(shell: Shell, name: str) -> Rulebook:
-    """Give the rulebook of a name or a file."""
-    if not is_file(name):
-        return shell.rulebook(name)
-    path = Path(name)
-    return load_rulebook(shell.rulebook_text(path), path.name)
+    """Give the rulebook of a name or a file. Raises RuleError that names the command when it has rules over facts."""
+    return scalar(loaded(shell, name), click.get_current_context().command_path)
 
 
 def loaded(shell: Shell, name: str) -> Rulebook | FactRulebook:
-    """Give the rulebook of a name, or of a file, which may hold rules over facts."""
+    """Give the rulebook of a name or a file, which may have rules over facts."""
     if not is_file(name):
-        return shell.rulebook(name)
+        return shell.loaded(name)
     path = Path(name)
     return load(shell.rulebook_text(path), path.name)
 

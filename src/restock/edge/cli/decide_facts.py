@@ -5,26 +5,27 @@ A line is then a document: flat fields by name and facts by type, `{"Supplier": 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from restock.core.errors import InvalidInput, RestockError
 from restock.engine.rules import ENGINES, Decision, FactRulebook, Rulebook
+from restock.engine.rules.errors import meant
+from restock.engine.rules.fact_rulebook import AGENDA, NETWORK
 from restock.engine.rules.network import decide as decide_on_network
 from restock.engine.rules.network import reason_against_increments
-
-AGENDA, NETWORK = "agenda", "network"
 
 ALL_ENGINES = (*ENGINES, AGENDA, NETWORK)
 """Every engine by the name that people use; the last two run rules over facts."""
 
 
 class Made(NamedTuple):
-    """What a line came to."""
+    """What a line came to; `answer` is what a query says beside its outputs."""
 
     outputs: Mapping[str, object]
     fired: tuple[str, ...]
     facts: Mapping[str, object]
+    answer: Mapping[str, object] | None = None
 
 
 class Way(NamedTuple):
@@ -38,10 +39,7 @@ def fact_engines(book: Rulebook | FactRulebook, facts: FactRulebook) -> dict[str
     """Say for agenda and network why they do not run a text; empty where they do."""
     if isinstance(book, Rulebook):
         return {AGENDA: "the reference engine is the agenda of such rules", NETWORK: ""}
-    reason = (
-        "these rules look at streams in time; run them from Python (Network, Streams)" if facts.program.windows else ""
-    )
-    return {AGENDA: reason, NETWORK: reason}
+    return facts.engines
 
 
 def how_kept(facts: FactRulebook) -> str:
@@ -55,8 +53,7 @@ def way_of(book: Rulebook | FactRulebook, facts: FactRulebook, engine: str | Non
     if module:
         raise InvalidInput("Agenda and network run whole rulebooks.", field="module", remedy="Leave --module out.")
     chosen = engine or AGENDA
-    reasons = fact_engines(book, facts)
-    reason = reasons.get(chosen, "it has rules over facts")
+    reason = fact_engines(book, facts)[chosen]
     if reason:
         raise InvalidInput(f"The {chosen} engine cannot run {facts.name}: {reason}.", remedy="Leave --engine out.")
     if isinstance(book, Rulebook):
@@ -73,6 +70,26 @@ def way_of(book: Rulebook | FactRulebook, facts: FactRulebook, engine: str | Non
             return Made(made.outputs, made.fired, made.facts)
 
     return Way(chosen, lambda documents: map(_told(one), documents))
+
+
+def no_query(name: str, query: str, queries: Sequence[str]) -> InvalidInput:
+    """Say that a rulebook has no query of a name, and which is near."""
+    remedy = meant(query, queries) if queries else 'Write one: query "name" { goal: condition }.'
+    return InvalidInput(f"{name} has no query {query!r}.", field="query", remedy=remedy)
+
+
+def way_to_ask(book: FactRulebook, query: str) -> Way:
+    """Give how to answer a query of a rulebook. Raises InvalidInput with the nearest name when it has none of that name."""
+    queries = [one.name for one in book.program.queries]
+    if query not in queries:
+        raise no_query(book.name, query, queries)
+
+    def one(document: Mapping[str, object]) -> Made:
+        found = book.ask(query, document)
+        said = {"proved": found.proved, "solutions": list(found.solutions), "missing": found.missing, "cut": found.cut}
+        return Made(found.outputs, found.fired, {}, said)
+
+    return Way("backward", lambda documents: map(_told(one), documents))
 
 
 def _told(one: Callable[[Mapping[str, object]], Made]) -> Callable[[Mapping[str, object]], Made | RestockError]:

@@ -10,13 +10,13 @@ import click
 import msgspec
 
 from restock.core.errors import InvalidInput
-from restock.edge.cli.decide import MAX_LINE, rulebook_of
+from restock.edge.cli.decide import MAX_LINE, loaded
 from restock.edge.cli.flips_told import change_told, flip_told, nearest_of_each, shown_value
 from restock.edge.cli.output import echo_json
 from restock.edge.cli.shell import Shell
 from restock.edge.cli.waterfall import fired_and_silent
-from restock.engine.rules import Explanation, Flip, Rulebook, Value, explanation_mermaid
-from restock.engine.rules.errors import nearest
+from restock.engine.rules import Explanation, FactRulebook, Flip, Rulebook, Value, explanation_mermaid
+from restock.engine.rules.errors import meant
 from restock.engine.rules.proof.smallest_change import Change, smallest_changes
 from restock.engine.rules.proof.solver import installed
 
@@ -37,7 +37,8 @@ Examples:
 Facts are one JSON object, - is standard input. It tells the rules that fired in
 order with what they read and wrote, the first false condition of the others, and the
 nearest thresholds that flip the decision; where the extra 'prove' is installed also
-the smallest changes of facts that give another --output.""",
+the smallest changes of facts that give another --output. Rules over facts take a
+document as `restock decide` does; its facts are told as Line 1, Line 2 ...""",
 )
 @click.argument("name", metavar="NAME|FILE")
 @click.option("--facts", required=True, help="A file with one JSON object, - is standard input.")
@@ -48,9 +49,9 @@ the smallest changes of facts that give another --output.""",
 @click.pass_obj
 def explain_rules(shell: Shell, name: str, facts: str, form: str, module: str, output: str, as_json: bool) -> None:
     """Explain a decision: what fired, what did not and why, what would flip it."""
-    book = rulebook_of(shell, name)
+    book = loaded(shell, name)
     given = read_facts(facts)
-    why, flips = book.explain(given, module=module), book.flips(given, module=module)
+    why, flips = _explained(book, given, module)
     if form == "mermaid" and not as_json:
         click.echo(explanation_mermaid(why, nearest_of_each(flips, MOST)), nl=False)
         return
@@ -60,6 +61,16 @@ def explain_rules(shell: Shell, name: str, facts: str, form: str, module: str, o
         echo_json(document(book, module, why, flips, target, changes))
     else:
         click.echo(_told(book, module, why, flips, target, changes))
+
+
+def _explained(
+    book: Rulebook | FactRulebook, given: Mapping[str, object], module: str
+) -> tuple[Explanation, Sequence[Flip]]:
+    if isinstance(book, Rulebook):
+        return book.explain(given, module=module), book.flips(given, module=module)
+    if module:
+        raise InvalidInput("Rules over facts are run as a whole.", field="module", remedy="Leave --module out.")
+    return book.explain(given), ()
 
 
 def read_facts(name: str) -> dict[str, Any]:  # Any: what JSON holds
@@ -79,7 +90,7 @@ def read_facts(name: str) -> dict[str, Any]:  # Any: what JSON holds
 
 
 def document(
-    book: Rulebook,
+    book: Rulebook | FactRulebook,
     module: str,
     why: Explanation,
     flips: Sequence[Flip],
@@ -121,29 +132,29 @@ def _pairs(values: Mapping[str, tuple[Value, Value]]) -> dict[str, dict[str, Val
     return {name: {"before": before, "after": after} for name, (before, after) in values.items()}
 
 
-def _target(book: Rulebook, why: Explanation, flips: Sequence[Flip], output: str) -> str:
+def _target(book: Rulebook | FactRulebook, why: Explanation, flips: Sequence[Flip], output: str) -> str:
     """Give the output that a smallest change alters: as asked, or what flips first, or the first word or flag."""
     if output:
         if output not in why.outputs:
-            meant = nearest(output, why.outputs) or ", ".join(why.outputs)
-            raise InvalidInput(
-                f"{book.name} has no output '{output}'.", field="output", remedy=f"Did you mean {meant}?"
-            )
+            remedy = meant(output, why.outputs)
+            raise InvalidInput(f"{book.name} has no output '{output}'.", field="output", remedy=remedy)
         return output
     if flips:
         return flips[0].headline[0]
+    if isinstance(book, FactRulebook):
+        return ""
     return next((name for name, value in why.outputs.items() if not isinstance(value, Decimal)), "")
 
 
-def _changes(book: Rulebook, why: Explanation, target: str) -> list[Change] | None:
+def _changes(book: Rulebook | FactRulebook, why: Explanation, target: str) -> list[Change] | None:
     """Ask the solver where it is installed and the rules are one pass; say nothing where not."""
-    if not target or not installed() or book.engines["row"]:
+    if isinstance(book, FactRulebook) or not target or not installed() or book.engines["row"]:
         return None
     return smallest_changes(book, why.facts, target)
 
 
 def _told(
-    book: Rulebook,
+    book: Rulebook | FactRulebook,
     module: str,
     why: Explanation,
     flips: Sequence[Flip],

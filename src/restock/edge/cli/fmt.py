@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from restock.core.errors import InvalidInput
-from restock.edge.cli.decide import JSON
 from restock.edge.cli.output import note
 from restock.edge.cli.shell import Shell
 from restock.edge.files.written import write_whole
 from restock.engine.rules.formatter import formatted
 from restock.engine.rules.json_rules import grl_of_json
+from restock.engine.rules.loading import JSON
 
 DIFFERS = 1
 """Exit status of --check when a file is not in its canonical form."""

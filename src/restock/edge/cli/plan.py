@@ -9,7 +9,7 @@ from restock.edge.cli.decide_facts import fact_engines, how_kept
 from restock.edge.cli.output import Column, echo_json, table
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
-from restock.engine.rules import ENGINES, FactRulebook
+from restock.engine.rules import FactRulebook
 
 
 @click.command(
@@ -30,12 +30,12 @@ def plan(shell: Shell, name: str, module: str, as_json: bool) -> None:
     book = loaded(shell, name)
     facts = book if isinstance(book, FactRulebook) else FactRulebook.parse(book.text, book.name)
     if isinstance(book, FactRulebook):
-        reasons = dict.fromkeys(ENGINES, "it has rules over facts")
-        one, catalogue = next((name for name, why in fact_engines(book, facts).items() if not why), ""), ""
+        reasons = book.engines
+        one, catalogue = next((name for name, why in reasons.items() if not why), ""), ""
     else:
         made = book.plan(module=module)
         reasons, one, catalogue = dict(made.reasons), made.one, made.catalogue
-    reasons |= fact_engines(book, facts)
+        reasons |= fact_engines(book, facts)
     if as_json:
         engines = {engine: {"runs": not reason, "reason": reason} for engine, reason in reasons.items()}
         echo_json({"rulebook": book.name, "engines": engines, "one": one, "catalogue": catalogue})

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from restock.core.errors import InvalidInput
-from restock.edge.cli.decide import GRL, JSON, is_file, rulebook_of
+from restock.edge.cli.decide import GRL, is_file, rulebook_of
 from restock.edge.cli.flips_told import shown_value
 from restock.edge.cli.output import echo_json, note
 from restock.edge.cli.root import PARTLY
@@ -17,8 +17,9 @@ from restock.edge.cli.shell import Shell
 from restock.edge.files.written import write_whole
 from restock.engine.rules import Rulebook
 from restock.engine.rules.case_file import SUFFIX, Case, read_cases, write_case
-from restock.engine.rules.errors import nearest
+from restock.engine.rules.errors import meant
 from restock.engine.rules.ir import Value
+from restock.engine.rules.loading import JSON
 from restock.engine.rules.proof.exceptions import with_exceptions
 from restock.engine.rules.proof.invariants import Proof, prove
 from restock.engine.rules.proof.solver import TIMEOUT_SECONDS
@@ -31,15 +32,18 @@ HEADER = "# Cases of a rulebook: restock rules test runs them.\ncases:\n"
     epilog="""\b
 Examples:
   restock rules prove purchasing
+  restock rules prove purchasing --module ORDER
   restock rules prove mine.grl --keep mine.cases.yaml
   restock rules prove mine.grl --waive "what is sent is approved"
 
 Needs the extra 'prove'. An invariant is proved for all inputs within their ranges, or
 a counterexample is shown and, with --keep, made a case. A case that "breaks" an
 invariant, beside the rulebook, makes it a known exception. Exit status 1 when an
-invariant fails, or is unknown and not waived.""",
+invariant fails, or is unknown and not waived. With --module what other modules decide
+may have any value, and only invariants over the module's fields are asked.""",
 )
 @click.argument("name", metavar="FILE|NAME")
+@click.option("--module", default="", help="Only the rules of this module, for example LINE or ORDER.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Add counterexamples to this file of cases.")
 @click.option("--waive", multiple=True, help="An invariant that may stay unknown; can be given several times.")
 @click.option(
@@ -48,19 +52,28 @@ invariant fails, or is unknown and not waived.""",
 @as_json
 @click.pass_context
 def prove_all(
-    ctx: click.Context, name: str, keep: Path | None, waive: Sequence[str], seconds: int, as_json: bool
+    ctx: click.Context,
+    name: str,
+    module: str,
+    keep: Path | None,
+    waive: Sequence[str],
+    seconds: int,
+    as_json: bool,
 ) -> None:
     """Prove every invariant of a rulebook, or show what breaks it."""
     shell: Shell = ctx.obj
     book = rulebook_of(shell, name)
-    proofs = with_exceptions(book, prove(book, seconds), cases_beside(shell, name))
+    if module and keep is not None:
+        raise InvalidInput("Kept cases are of whole rulebooks.", field="keep", remedy="Leave --module or --keep out.")
+    if module:
+        book = book.module(module)
+    cases = [one for one in cases_beside(shell, name) if one.module == module]
+    proofs = with_exceptions(book, prove(book, seconds), cases)
     known = [one.invariant for one in proofs]
     for text in waive:
         if text not in known:
-            meant = nearest(text, known) or ", ".join(known)
-            raise InvalidInput(
-                f"{book.name} has no invariant '{text}'.", field="waive", remedy=f"Did you mean '{meant}'?"
-            )
+            remedy = meant(text, known)
+            raise InvalidInput(f"{book.name} has no invariant '{text}'.", field="waive", remedy=remedy)
     failed = [one for one in proofs if one.fails and not (one.outcome == "unknown" and one.invariant in waive)]
     if as_json:
         echo_json({"rulebook": book.name, "version": book.version, "ok": not failed, "invariants": proofs})

@@ -12,7 +12,7 @@ import click
 from restock.core.errors import InvalidInput, RestockError
 from restock.edge.cli.case_tests import test_all
 from restock.edge.cli.compare import boundary_cases, diff
-from restock.edge.cli.decide import is_file, rulebook_of
+from restock.edge.cli.decide import is_file, loaded
 from restock.edge.cli.explain_rules import explain_rules
 from restock.edge.cli.fmt import fmt
 from restock.edge.cli.output import Column, echo_json, note, quantity, table
@@ -23,8 +23,10 @@ from restock.edge.cli.rules_life import LIFE
 from restock.edge.cli.rules_sql import sql
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
-from restock.engine.rules import Field, Rulebook, check, load
+from restock.engine.rules import FactRulebook, Field, check, load
+from restock.engine.rules.fact_lint import fact_lint
 from restock.engine.rules.finding import Finding
+from restock.engine.rules.ir_patterns import FactField
 from restock.engine.rules.lint import lint
 from restock.engine.rules.proof.lint import deep_lint
 from restock.engine.rules.proof.solver import installed
@@ -111,13 +113,13 @@ def _checked(shell: Shell, name: str, deep: bool) -> _Checked:
                 return _Checked(name, path.name, errors)
             book = load(text, path.name)
         else:
-            book = shell.rulebook(name)
-        if not book.rules:
+            book = shell.loaded(name)
+        if book.empty:
             raise InvalidInput(f"{book.name} has no rules.", field="rulebook", remedy="Write some, or remove it.")
     except RestockError as error:
         return _Checked(name, name, [error])
-    if not isinstance(book, Rulebook):  # rules over facts: what they reach depends on the facts there are
-        return _Checked(name, book.name, [], [], book.summary())
+    if isinstance(book, FactRulebook):
+        return _Checked(name, book.name, [], fact_lint(book.program), book.summary())
     findings = lint(book, possible_obstacles if installed() else None)
     if deep and not one_pass(book):
         known = {(one.place, one.kind) for one in findings}
@@ -138,9 +140,12 @@ Examples:
 @click.pass_obj
 def show(shell: Shell, name: str, text: bool, as_json: bool) -> None:
     """Show a rulebook: its rules, what it reads and sets, its text."""
-    book = rulebook_of(shell, name)
+    book = loaded(shell, name)
     if text:
         click.echo(book.print(), nl=False)
+        return
+    if isinstance(book, FactRulebook):
+        _show_facts(book, as_json)
         return
     if as_json:
         echo_json(
@@ -163,6 +168,34 @@ def show(shell: Shell, name: str, text: bool, as_json: bool) -> None:
         rows = [tuple(_field(one).values()) for one in fields]
         click.echo(table([Column("name"), Column("kind"), Column("default"), Column("range")], rows, "  "))
     click.echo("\n--text prints the rules.")
+
+
+def _show_facts(book: FactRulebook, as_json: bool) -> None:
+    """Show rules over facts: each rule once, and the types with the fields that rules use."""
+    rules = {one.name: one for one in reversed(book.program.rules)}
+    shown = [rules[name] for name in book.rules]
+    types = {kind.name: {one.name: _fact_kind(one) for one in kind.fields} for kind in book.program.types}
+    queries = [one.name for one in book.program.queries]
+    if as_json:
+        listed = [
+            {"name": one.name, "salience": one.salience, "module": one.module, "description": one.description}
+            for one in shown
+        ]
+        about = {"name": book.name, "version": book.version, "engines": book.engines}
+        echo_json({**about, "rules": listed, "types": types, "queries": queries, "text": book.print()})
+        return
+    click.echo(f"{book.summary()}\nversion {book.version}\n")
+    columns = [Column("rank", number=True), Column("rule"), Column("module"), Column("description", cut=True)]
+    click.echo(table(columns, [(one.salience, one.name, one.module, one.description) for one in shown]))
+    rows = [(kind, ", ".join(f"{name} {of}" for name, of in fields.items())) for kind, fields in types.items()]
+    click.echo("\nTypes of facts\n" + table([Column("type"), Column("fields", cut=True)], rows, "  "))
+    if queries:
+        click.echo(f"\nQueries: {', '.join(queries)}")
+    click.echo("\n--text prints the rules.")
+
+
+def _fact_kind(one: FactField) -> str:
+    return f"list of {one.field.kind}" if one.many else one.field.kind
 
 
 for _command in (plan, sql, prove_all, test_all, diff, boundary_cases, fmt, explain_rules, *LIFE):

@@ -39,5 +39,10 @@ def rollback(shell: Shell, name: str, by: str, why: str, as_json: bool) -> None:
         return
     back = max((one for one in versions if one.state == State.ROLLED_BACK), key=lambda one: one.move_no)
     active = next((one for one in versions if one.state == State.ACTIVE), None)
-    now = f"{short(active.version)} is in force again" if active else "the file of that name is in force again"
+    if active is not None:
+        now = f"{short(active.version)} is in force again"
+    else:
+        now = (
+            "the file of that name is in force again" if name in shell.rulebooks() else f"nothing decides as {name} now"
+        )
     click.echo(f"{name} {short(back.version)} is rolled back; {now}.")

@@ -14,6 +14,7 @@ from restock.edge.cli.session import as_json, work
 from restock.edge.cli.shell import Shell
 from restock.edge.running import Running
 from restock.engine.rules.case_file import SUFFIX
+from restock.engine.rules.loading import JSON
 
 
 @click.command(
@@ -22,6 +23,7 @@ Examples:
   restock rules submit purchasing.grl --notes "approval from 3,000 on"
   restock rules submit mine.grl --name purchasing --author alice
   restock rules submit purchasing.grl --effective 2026-12-01
+  restock rules submit mine.json                         kept as the text it becomes
 
 The cases beside the file, purchasing.cases.yaml, go with it. Nothing changes yet: a
 version is checked, proved, tried, approved by somebody else, and then activated; with
@@ -37,7 +39,7 @@ version is checked, proved, tried, approved by somebody else, and then activated
 def submit(shell: Shell, file: Path, name: str, author: str, notes: str, effective: str, as_json: bool) -> None:
     """Submit a rulebook: store its text and its cases as a draft."""
     text = shell.rulebook_text(file)
-    base = file.name.removesuffix(GRL)
+    base = file.name.removesuffix(GRL).removesuffix(JSON)
     beside = file.with_name(base + SUFFIX)
     cases = shell.rulebook_text(beside) if beside.is_file() else ""
     request = SubmitRequest(name or base, text, author, cases, notes, effective)

@@ -34,6 +34,8 @@ def versions(shell: Shell, name: str, version: str, text: bool, as_json: bool) -
         return await app.decisions.versions(VersionsRequest(name))
 
     found = work(shell, task)
+    if not found and name not in shell.rulebooks():
+        shell.loaded(name)  # says that there is no such name, and which is near
     if as_json:
         echo_json(found)
     elif isinstance(found, VersionInfo):

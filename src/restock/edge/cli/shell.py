@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from restock.core.clock import Clock
     from restock.core.ids import Ids
     from restock.edge.running import Running
-    from restock.engine.rules import Rulebook
+    from restock.engine.rules import FactRulebook, Rulebook
 
 
 class ConfiguredValue(Protocol):
@@ -68,6 +68,10 @@ class Shell(Protocol):
 
     def rulebook(self, name: str) -> Rulebook:
         """Give a rulebook of the library. Raises NotFound with the nearest name."""
+        ...
+
+    def loaded(self, name: str) -> Rulebook | FactRulebook:
+        """Give a rulebook of the library, also one with rules over facts. Raises NotFound with the nearest name."""
         ...
 
     def rulebooks(self) -> Sequence[str]:

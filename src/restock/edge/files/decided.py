@@ -45,6 +45,9 @@ def decide_file(book: Rulebook, source: Path, target: Path, *, module: str = "")
         raise InvalidInput(
             f"{target.name} is not a Parquet file.", field=target.name, remedy="Write to a .parquet file."
         )
+    if not target.parent.is_dir():
+        missing = f"{target} cannot be written: there is no folder {target.parent}."
+        raise InvalidInput(missing, field="out", remedy="Make it first.")
     partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     try:
         frame = book.decide_frame(_read(source), keep=True, module=module)

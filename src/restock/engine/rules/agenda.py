@@ -36,7 +36,7 @@ from restock.engine.rules.ir_patterns import (
     SetField,
     tests_of,
 )
-from restock.engine.rules.limits import MAX_FIRINGS, UNDECLARED_DECIMALS
+from restock.engine.rules.limits import MAX_FIRINGS, MAX_LOOKS, UNDECLARED_DECIMALS
 from restock.engine.rules.reference import Undefined, evaluate
 from restock.engine.rules.syntax import MAIN
 
@@ -99,10 +99,13 @@ class Agenda:
     random: Random | None = None
     focus: list[str] = field(default_factory=lambda: [MAIN])
     fired: list[Activation] = field(default_factory=list)
+    written: list[Values] = field(default_factory=list)
+    """What each that fired wrote, by the names that its rule has for it."""
     seen: dict[Key, tuple[FactValue, ...]] = field(default_factory=dict)
     done_groups: set[str] = field(default_factory=set)
     locked: dict[str, set[Key]] = field(default_factory=dict)
     present: set[Key] = field(default_factory=set)
+    looks: int = 0
 
     def run(self) -> tuple[str, ...]:
         """Fire until nothing may fire, and give the names of the rules in that order. Raises RuleError."""
@@ -161,6 +164,10 @@ class Agenda:
 
     def _facts(self, condition: Match | Gather, values: Values) -> Iterator[tuple[int, Values]]:
         for handle, fact in self.memory.facts[condition.type].items():
+            self.looks += 1
+            if self.looks > MAX_LOOKS:
+                message = f"The rules look at more than {MAX_LOOKS:,} facts here; join patterns by equal fields."
+                raise self.source.error(condition.place, message)
             inner = values | {f"{condition.variable}.{name}": value for name, value in fact.items()}
             if all(_holds(test, inner) for test in condition.tests):
                 yield handle, inner
@@ -209,6 +216,7 @@ class Agenda:
     def _fire(self, one: Activation, rules: list[FactRule]) -> None:
         rule = one.rule
         self.fired.append(one)
+        self.written.append({})
         self.seen[one.key] = one.watched
         if rule.activation_group:
             self.done_groups.add(rule.activation_group)
@@ -231,6 +239,7 @@ class Agenda:
     ) -> None:
         kind, handle = bound.get(action.variable, ("", 0))
         value = checked(self.source, self.program, rule, action, kind, values)
+        self.written[-1][f"{action.variable}.{action.path}" if kind else action.path] = value
         if not kind:
             self.memory.flat[action.path] = cast(Value, value)
             values[action.path] = value

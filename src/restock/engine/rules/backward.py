@@ -6,14 +6,14 @@ after all rules; the strategies of the published language order the search and n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from restock.core.errors import InvalidInput
 from restock.engine.rules.agenda import Agenda
 from restock.engine.rules.errors import SourceText
-from restock.engine.rules.fact_memory import Memory, flat_reader
+from restock.engine.rules.fact_memory import Memory, flat_reader, plain_fact
 from restock.engine.rules.fact_writes import checked
 from restock.engine.rules.ir import Field, Value
 from restock.engine.rules.ir_patterns import (
@@ -30,9 +30,10 @@ from restock.engine.rules.ir_patterns import (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Whether the goal holds, its solutions (fields of the facts found), the rules used, and what the answer sets.
+    """Whether the goal holds, its solutions, the rules used, and what the answer sets.
 
-    `missing` names inputs without which nothing could be said; `cut` says that rules beyond max-depth were left out.
+    A solution is the values of the goal's variables, without any the fields of the facts found. `missing` names inputs
+    without which nothing could be said; `cut` says that rules beyond max-depth were left out.
     """
 
     proved: bool
@@ -85,14 +86,33 @@ def ask(
     fired = agenda.run()
     solutions: list[dict[str, FactValue]] = []
     outputs: dict[str, Value] = {}
-    for goal in query.goals:
-        for values, _ in agenda.matches(goal.conditions, dict(memory.flat), ()):
-            if len(solutions) < query.max_solutions:
-                solutions.append({name: value for name, value in values.items() if name not in memory.flat})
-                outputs |= _set(source, program, goal, values)
+    for goal, values in _matches(query, agenda):
+        found = _solution(query, values, memory)
+        if not (query.variables and found in solutions):
+            solutions.append(found)
+            outputs |= _set(source, program, goal, values)
+        if len(solutions) >= query.max_solutions:
+            break
     if not solutions:
         outputs = _set(source, program, query.failure, memory.flat)
     return Answer(bool(solutions), tuple(solutions), fired, outputs, (), cut)
+
+
+def _matches(query: FactQuery, agenda: Agenda) -> Iterator[tuple[FactRule, Mapping[str, FactValue]]]:
+    """Give what matches each alternative of the goal."""
+    for goal in query.goals:
+        for values, _ in agenda.matches(goal.conditions, dict(agenda.memory.flat), ()):
+            yield goal, values
+
+
+def _solution(query: FactQuery, values: Mapping[str, FactValue], memory: Memory) -> dict[str, FactValue]:
+    """Give the values of the query's variables, or without any the fields of the facts found."""
+    if not query.variables:
+        return {name: value for name, value in values.items() if name not in memory.flat}
+    given = {
+        name: values[field] for name, fields in query.variables.items() for field in fields[::-1] if field in values
+    }
+    return plain_fact(given)
 
 
 def _inputs(program: FactProgram, rules: tuple[FactRule, ...]) -> tuple[Field, ...]:

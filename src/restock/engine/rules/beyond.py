@@ -40,7 +40,7 @@ from restock.engine.rules.syntax_patterns import (
     Where,
 )
 
-RUNS_ELSEWHERE: Final = "it runs on the agenda and the network (FactRulebook)"
+RUNS_ELSEWHERE: Final = "that runs on the agenda and the network (FactRulebook)"
 
 ATTRIBUTE_REASONS: Final = {
     "lock-on-active": "one pass has no agenda groups",
@@ -96,6 +96,15 @@ def scalar_refusals(source: SourceText, syntax: RulebookSyntax) -> list[RuleErro
     """Give an error for each thing that the scalar engines cannot run; empty when the text is scalar."""
     found = [finding for rule in syntax.rules for finding in _beyond_scalar(rule)]
     return [source.error(place, message, suggestion) for place, message, suggestion in found]
+
+
+def first_beyond(source: SourceText, syntax: RulebookSyntax) -> RuleError | None:
+    """Give the first thing of a text that only rules over facts have, a query included; None when it is scalar."""
+    for error in scalar_refusals(source, syntax):
+        return error
+    for query in syntax.queries:
+        return source.error(query.place, f"Queries ('{query.name}') are answered backwards; {RUNS_ELSEWHERE}.")
+    return None
 
 
 def needs_facts(rule: Rule) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from restock.core.errors import InvalidInput
 from restock.core.quantity import plain
-from restock.engine.rules.errors import Place, nearest
+from restock.engine.rules.errors import Place, meant
 from restock.engine.rules.ir import Value
 from restock.engine.rules.syntax import NOWHERE
 
@@ -116,8 +116,7 @@ class _Reader:
         members = self._mapping(node, "A case")
         for key in members:
             if key not in _KEYS:
-                known = nearest(key, _KEYS) or ", ".join(_KEYS)
-                self._refuse(members[key], f"A case has no '{key}'.", f"Did you mean {known}?")
+                self._refuse(members[key], f"A case has no '{key}'.", meant(key, _KEYS))
         for key in ("name", "facts"):
             if key not in members:
                 self._refuse(node, f"This case has no '{key}'.")

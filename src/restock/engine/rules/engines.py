@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from restock.core.errors import InvalidInput, RestockError
 from restock.engine.rules.columns_rows import decide_by_columns
 from restock.engine.rules.decision import Decision
-from restock.engine.rules.errors import nearest
+from restock.engine.rules.errors import meant
 from restock.engine.rules.evaluator import Evaluator
 from restock.engine.rules.facts import Facts
 
@@ -83,7 +83,7 @@ def engine_named(name: str, evaluator: Evaluator) -> Engine:
     """Give an engine that can run the program. Raises InvalidInput for an unknown name, and with the reason against it."""
     found = next((engine for engine in TABLE if engine.name == name), None)
     if found is None:
-        raise InvalidInput(f"There is no engine {name!r}.", remedy=f"Did you mean {nearest(name, ENGINES) or 'row'}?")
+        raise InvalidInput(f"There is no engine {name!r}.", remedy=meant(name, ENGINES))
     reason = found.reason_against(evaluator)
     if reason:
         remedy = "Leave the engine out, or use one that `restock rules plan` names."

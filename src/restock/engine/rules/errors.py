@@ -6,13 +6,16 @@ Every pass from the lexer to the interpreters raises `RuleError`; all are made b
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from restock.core.errors import InvalidInput
 
 SHOWN_WIDTH = 160
 """Longest part of a source line that an error shows: one terminal line."""
+
+MOST_NAMES = 20
+"""Names that a remedy lists where none is near: more are not read."""
 
 
 class Place(NamedTuple):
@@ -80,6 +83,15 @@ class Problems(Exception):
     def __init__(self, errors: list[RuleError]) -> None:
         super().__init__(f"{len(errors)} errors")
         self.errors = sorted(errors, key=lambda error: (error.line, error.column))
+
+
+def meant(name: str, known: Collection[str]) -> str:
+    """Say in a remedy which known name is near, or which there are: `Did you mean total?`, `Known: price, total.`"""
+    near = nearest(name, known)
+    if near:
+        return f"Did you mean '{near}'?" if " " in near else f"Did you mean {near}?"
+    shown = ", ".join(list(known)[:MOST_NAMES])
+    return f"Known: {shown}{', …' * (len(known) > MOST_NAMES)}." if known else "There is none."
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

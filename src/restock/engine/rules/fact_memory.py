@@ -8,7 +8,7 @@ from typing import Final
 
 from restock.core.errors import InvalidInput
 from restock.engine.rules.arithmetic import shown
-from restock.engine.rules.errors import nearest
+from restock.engine.rules.errors import meant, nearest
 from restock.engine.rules.facts import FactReader, read_value
 from restock.engine.rules.ir import Apply, Field, Program, Read, RuleIR, Value
 from restock.engine.rules.ir_patterns import FactField, FactProgram, FactType, FactValue
@@ -133,8 +133,7 @@ def type_of(types: Mapping[str, FactType], kind: str) -> FactType:
     """Give a type by its name. Raises InvalidInput with the nearest one."""
     found = types.get(kind)
     if found is None:
-        known = nearest(kind, types) or ", ".join(types)
-        raise InvalidInput(f"No rule looks at facts of type {kind!r}.", remedy=f"Did you mean {known}?")
+        raise InvalidInput(f"No rule looks at facts of type {kind!r}.", remedy=meant(kind, types))
     return found
 
 

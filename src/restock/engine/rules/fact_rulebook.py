@@ -11,7 +11,10 @@ from restock.core.errors import InvalidInput
 from restock.engine.rules.agenda import Agenda
 from restock.engine.rules.backward import Answer, ask
 from restock.engine.rules.dates import FORMS, read_date
-from restock.engine.rules.errors import Problems, SourceText, nearest
+from restock.engine.rules.engines import ENGINES
+from restock.engine.rules.errors import Problems, SourceText, meant
+from restock.engine.rules.explain import Explanation
+from restock.engine.rules.fact_explain import Explainer
 from restock.engine.rules.fact_memory import Memory, flat_reader
 from restock.engine.rules.ir import Value
 from restock.engine.rules.ir_patterns import FactProgram
@@ -20,6 +23,9 @@ from restock.engine.rules.printer import print_rulebook
 from restock.engine.rules.reference import plain_values
 from restock.engine.rules.resolve_facts import resolve_facts
 from restock.engine.rules.syntax import RulebookSyntax
+
+AGENDA, NETWORK = "agenda", "network"
+"""The engines that run rules over facts, by the name that people use."""
 
 CLOCKS = ("today", "now")
 """Declared text inputs that may hold the moment for rules with dates."""
@@ -39,7 +45,7 @@ class FactRulebook:
 
     def __init__(self, source: SourceText, syntax: RulebookSyntax, program: FactProgram) -> None:
         self.source = source
-        self._syntax = syntax
+        self.syntax = syntax
         self._reader = flat_reader(program)
         self.program = program
         self.name = source.name
@@ -52,6 +58,11 @@ class FactRulebook:
         syntax, errors = parse(source)
         if errors:
             raise errors[0]
+        return cls.of(source, syntax)
+
+    @classmethod
+    def of(cls, source: SourceText, syntax: RulebookSyntax) -> FactRulebook:
+        """Check a text that has been read without an error. Raises RuleError for the first thing wrong."""
         try:
             return cls(source, syntax, resolve_facts(source, syntax))
         except Problems as problems:
@@ -68,9 +79,26 @@ class FactRulebook:
         counts = f"{len(self.rules)} rules over {types} types of facts, {queries} queries"
         return f"{self.name}: {counts}; engines: {'network' if self.program.windows else 'agenda, network'}"
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to decide and nothing to ask."""
+        return not self.program.rules and not self.program.queries
+
+    @property
+    def text(self) -> str:
+        """The text that was read; of rules in JSON what they became."""
+        return self.source.text
+
+    @property
+    def engines(self) -> dict[str, str]:
+        """For each engine the reason why it cannot run this rulebook; empty when it can."""
+        streams = "these rules look at streams in time; run them from Python (Network, Streams)"
+        elsewhere = {AGENDA: streams if self.program.windows else "", NETWORK: streams if self.program.windows else ""}
+        return dict.fromkeys(ENGINES, "it has rules over facts") | elsewhere
+
     def print(self) -> str:
         """Give the canonical text: it parses to the same rules."""
-        return print_rulebook(self._syntax)
+        return print_rulebook(self.syntax)
 
     def flat(self, document: Mapping[str, object]) -> dict[str, Value]:
         """Complete and check the flat inputs. Raises InvalidInput that names the field."""
@@ -82,6 +110,27 @@ class FactRulebook:
         `at` is the moment for rules with dates. Raises InvalidInput that names the field, RuleError where a rule cannot be
         evaluated or the rules never settle.
         """
+        agenda = self._agenda(document, at)
+        fired, memory = agenda.run(), agenda.memory
+        outputs = plain_values({one.name: memory.flat[one.name] for one in self.program.outputs})
+        return FactDecision(outputs, memory.document(), fired)
+
+    def explain(self, document: Mapping[str, object], *, at: datetime | None = None) -> Explanation:
+        """Decide on the agenda and tell why. Facts are named by type and number: `Order 2.total`. Raises as `decide`."""
+        agenda = self._agenda(document, at)
+        explainer = Explainer(self.program, agenda)
+        agenda.run()
+        return explainer.explanation()
+
+    def ask(self, query: str, document: Mapping[str, object], *, at: datetime | None = None) -> Answer:
+        """Answer a query of the text. Raises what `decide` raises, and InvalidInput when there is no such query."""
+        found = {one.name: one for one in self.program.queries}
+        if query not in found:
+            raise InvalidInput(f"{self.name} has no query {query!r}.", remedy=meant(query, found))
+        moment = self.moment(document, at)
+        return ask(self.source, self.program, found[query], document, moment)
+
+    def _agenda(self, document: Mapping[str, object], at: datetime | None) -> Agenda:
         if self.program.windows:
             raise InvalidInput(
                 "These rules look at streams in time.", remedy="Run them on the network: Network(rulebook)."
@@ -89,18 +138,7 @@ class FactRulebook:
         memory = Memory(self.program)
         memory.flat |= self.flat(document)
         memory.load(document)
-        fired = Agenda(self.source, self.program, memory, self.moment(document, at)).run()
-        outputs = plain_values({one.name: memory.flat[one.name] for one in self.program.outputs})
-        return FactDecision(outputs, memory.document(), fired)
-
-    def ask(self, query: str, document: Mapping[str, object], *, at: datetime | None = None) -> Answer:
-        """Answer a query of the text. Raises what `decide` raises, and InvalidInput when there is no such query."""
-        found = {one.name: one for one in self.program.queries}
-        if query not in found:
-            known = nearest(query, found) or ", ".join(found) or "none"
-            raise InvalidInput(f"{self.name} has no query {query!r}.", remedy=f"Did you mean {known}?")
-        moment = self.moment(document, at)
-        return ask(self.source, self.program, found[query], document, moment)
+        return Agenda(self.source, self.program, memory, self.moment(document, at))
 
     def moment(self, document: Mapping[str, object], at: datetime | None) -> datetime | None:
         """Give the moment for rules with dates: from the caller, or from a declared input. Raises InvalidInput."""

@@ -180,7 +180,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class FactQuery:
-    """A query: each match of a goal is a solution; `failure` and `missing` hold what is set when there is none."""
+    """A query: each match of a goal is a solution; `failure` and `missing` hold what is set when there is none.
+
+    With `variables` a solution is their values, each from the first of its fields that the match has.
+    """
 
     name: str
     goals: tuple[FactRule, ...]
@@ -188,6 +191,7 @@ class FactQuery:
     missing: FactRule
     max_depth: int
     max_solutions: int
+    variables: dict[str, tuple[str, ...]] = field(default_factory=dict)
     place: Place = field(default=NOWHERE, compare=False, repr=False)
 
 

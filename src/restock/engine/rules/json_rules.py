@@ -16,7 +16,7 @@ from functools import partial, reduce
 from typing import Any, Final, NamedTuple, NoReturn
 
 from restock.core.errors import InvalidInput
-from restock.engine.rules.errors import Place, RuleError, SourceText, nearest
+from restock.engine.rules.errors import Place, RuleError, SourceText, meant, nearest
 from restock.engine.rules.lexer import Lexer
 from restock.engine.rules.limits import MAX_NESTING, MAX_SOURCE_BYTES
 from restock.engine.rules.parser import Parser
@@ -130,7 +130,7 @@ class _Reader:
         written = self._text(node.get("operator"), f"{place}.operator")
         operator = _OPERATORS.get(written)
         if operator is None:
-            remedy = f"Did you mean {nearest(written, _OPERATORS) or '=='}?"
+            remedy = meant(written, _OPERATORS)
             raise self._error(f"{place}.operator", f"There is no operator {written!r}.", remedy)
         left = self._field(node.get("field"), f"{place}.field")
         right = self._value(node, place)

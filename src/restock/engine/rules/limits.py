@@ -43,6 +43,9 @@ MAX_CYCLES = 100
 MAX_FIRINGS = 10_000
 """Most firings of one evaluation over facts; then the rules that still fire are named."""
 
+MAX_LOOKS = 50_000_000
+"""Facts that the agenda looks at in one evaluation: about a minute, which joins without a key pass with few facts."""
+
 INT64_LIMIT = 2**63
 """What columns and SQL can hold: |value| x 10^decimals of every field and intermediate stays below."""
 

@@ -7,45 +7,46 @@ from __future__ import annotations
 
 from typing import Final
 
-from restock.engine.rules.beyond import scalar_refusals
-from restock.engine.rules.errors import Problems, RuleError, SourceText
+from restock.engine.rules.beyond import first_beyond
+from restock.engine.rules.errors import Place, Problems, RuleError, SourceText
 from restock.engine.rules.fact_rulebook import FactRulebook
 from restock.engine.rules.json_rules import translated
 from restock.engine.rules.parser import parse
 from restock.engine.rules.resolve import resolve
 from restock.engine.rules.resolve_facts import resolve_facts
 from restock.engine.rules.rulebook import Rulebook
-from restock.engine.rules.syntax import RulebookSyntax
 
 JSON: Final = ".json"
 """How the name of rules in JSON ends."""
+
+TAKEN: Final = "`restock decide` and `restock rules check`, plan, show, explain and fmt take it."
+"""What a person can do with rules over facts where one set of fields is asked for."""
 
 
 def load(text: str, name: str) -> Rulebook | FactRulebook:
     """Read and check a text. Raises RuleError for the first thing wrong, InvalidInput where JSON has another shape."""
     if not name.endswith(JSON):
-        source = SourceText(name, text)
-        syntax, _ = parse(source)
-        return FactRulebook.parse(text, name) if _needs_facts(source, syntax) else Rulebook.parse(text, name)
+        return _loaded(SourceText(name, text))
     document = translated(text, name)
-    source = SourceText(name, document.text)
     try:
-        syntax, _ = parse(source)
-        kind = FactRulebook if _needs_facts(source, syntax) else Rulebook
-        return kind.parse(document.text, name)
+        return _loaded(SourceText(name, document.text))
     except RuleError as error:
         raise document.placed(error) from None
 
 
-def load_rulebook(text: str, name: str) -> Rulebook:
-    """Read and check rules over one set of fields. Raises as `load`, and RuleError for what needs facts, by its name."""
-    if not name.endswith(JSON):
-        return Rulebook.parse(text, name)
-    document = translated(text, name)
-    try:
-        return Rulebook.parse(document.text, name)
-    except RuleError as error:
-        raise document.placed(error) from None
+def load_rulebook(text: str, name: str, who: str) -> Rulebook:
+    """Read and check rules over one set of fields, all that `who` takes. Raises as `load`, and as `scalar`."""
+    return scalar(load(text, name), who)
+
+
+def scalar(book: Rulebook | FactRulebook, who: str) -> Rulebook:
+    """Give a rulebook over one set of fields. Raises RuleError that says what of another needs facts, and who takes it."""
+    if isinstance(book, Rulebook):
+        return book
+    found = first_beyond(book.source, book.syntax)
+    assert found is not None, "a text with nothing beyond is a rulebook over one set of fields"
+    message = f"{who} takes rules over one set of fields. {found.message} {TAKEN}"
+    raise RuleError(found.rulebook, Place(found.line, found.column), found.source_line, message)
 
 
 def check(text: str, name: str) -> list[RuleError]:
@@ -62,20 +63,23 @@ def check(text: str, name: str) -> list[RuleError]:
     return [document.placed(error) for error in _check(SourceText(name, document.text))]
 
 
+def _loaded(source: SourceText) -> Rulebook | FactRulebook:
+    syntax, errors = parse(source)
+    if errors:
+        raise errors[0]
+    return Rulebook.of(source, syntax) if first_beyond(source, syntax) is None else FactRulebook.of(source, syntax)
+
+
 def _check(source: SourceText) -> list[RuleError]:
     syntax, errors = parse(source)
     try:
-        if _needs_facts(source, syntax):
-            resolve_facts(source, syntax)
-        else:
+        if first_beyond(source, syntax) is None:
             resolve(source, syntax)
+        else:
+            resolve_facts(source, syntax)
     except Problems as problems:
         if not errors:
             return problems.errors
         known = {error.line for error in errors}
         errors += [error for error in problems.errors if error.line not in known]
     return sorted(errors, key=lambda error: (error.line, error.column))
-
-
-def _needs_facts(source: SourceText, syntax: RulebookSyntax) -> bool:
-    return bool(syntax.queries) or bool(scalar_refusals(source, syntax))

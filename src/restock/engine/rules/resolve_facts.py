@@ -45,7 +45,8 @@ def resolve_facts(source: SourceText, syntax: RulebookSyntax) -> FactProgram:
     check_names(source, syntax, errors)
     check_modules(source, syntax, errors)
     reader = ScopeReader(source)
-    drafts = draft_rules(source, with_queries(source, syntax, errors), reader, errors)
+    widened, variables = with_queries(source, syntax, errors)
+    drafts = draft_rules(source, widened, reader, errors)
     if errors:
         raise Problems(errors[:MAX_ERRORS])
     known: dict[str, Kind] = {name: one.kind for name, one in declared.fields.items()}
@@ -64,7 +65,7 @@ def resolve_facts(source: SourceText, syntax: RulebookSyntax) -> FactProgram:
         raise Problems(errors[:MAX_ERRORS])
     rules.sort(key=lambda rule: -rule.salience)
     program = _program(syntax, tuple(rules), drafts, fields, reader.streams)
-    return split_queries(syntax, program)
+    return split_queries(syntax, program, variables)
 
 
 def _fields(

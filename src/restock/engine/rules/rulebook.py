@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from restock.core.errors import InvalidInput, RestockError
@@ -13,11 +13,11 @@ from restock.engine.rules.columns_arrays import decide_arrays
 from restock.engine.rules.columns_frame import decide_frame
 from restock.engine.rules.decision import Decision
 from restock.engine.rules.engines import Plan, decide_many_best, engine_named, plan_engines
-from restock.engine.rules.errors import Problems, SourceText, nearest
+from restock.engine.rules.errors import Problems, SourceText, meant
 from restock.engine.rules.evaluator import Evaluator
 from restock.engine.rules.explain import Explanation, explain
 from restock.engine.rules.flips import Flip, flips
-from restock.engine.rules.ir import Field, Program, Value
+from restock.engine.rules.ir import Field, Program, Value, fields_read
 from restock.engine.rules.modules import module_program
 from restock.engine.rules.parser import parse
 from restock.engine.rules.printer import print_rulebook
@@ -64,6 +64,11 @@ class Rulebook:
         syntax, errors = parse(source)
         if errors:
             raise errors[0]
+        return cls.of(source, syntax)
+
+    @classmethod
+    def of(cls, source: SourceText, syntax: RulebookSyntax) -> Rulebook:
+        """Check a text that has been read without an error. Raises RuleError for the first thing wrong."""
         try:
             return cls(source, syntax, resolve(source, syntax))
         except Problems as problems:
@@ -93,9 +98,27 @@ class Rulebook:
         )
 
     @property
+    def empty(self) -> bool:
+        """Whether there is nothing to decide."""
+        return not self._program.rules
+
+    @property
     def modules(self) -> tuple[str, ...]:
         """The names of the modules, in firing order."""
         return self._program.modules()
+
+    def module(self, name: str) -> Rulebook:
+        """Give one module as a rulebook of its own, with the invariants over its fields that read what it decides.
+
+        What other modules decide is an input of it, with any value in its range. Raises InvalidInput with the nearest name.
+        """
+        cut = self._evaluator(name).program
+        known, own = cut.fields().keys(), {one.name for one in cut.outputs}
+        assumed = [one for one in self._program.assumptions if known >= set(fields_read(one.condition))]
+        claimed = [one for one in self._program.invariants if known >= set(fields_read(one.condition))]
+        claimed = [one for one in claimed if own & set(fields_read(one.condition))]
+        program = replace(cut, assumptions=tuple(assumed), invariants=tuple(claimed))
+        return Rulebook(self._source, self._syntax, Resolved(program, self.int64))
 
     @property
     def engines(self) -> dict[str, str]:
@@ -194,8 +217,7 @@ class Rulebook:
         found = self._evaluators.get(module)
         if found is None:
             if module not in self.modules:
-                known = nearest(module, self.modules) or ", ".join(self.modules)
-                raise InvalidInput(f"{self.name} has no module {module!r}.", remedy=f"Did you mean {known}?")
+                raise InvalidInput(f"{self.name} has no module {module!r}.", remedy=meant(module, self.modules))
             found = Evaluator(self._source, module_program(self._source, self._program, module))
             self._evaluators[module] = found
         return found

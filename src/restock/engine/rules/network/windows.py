@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 
 from restock.core.errors import InvalidInput
-from restock.engine.rules.errors import nearest
+from restock.engine.rules.errors import meant
 from restock.engine.rules.ir_patterns import FactProgram, Window
 from restock.engine.rules.network.network import Network
 
@@ -32,8 +32,7 @@ class Streams:
         """Add an event at its time. Raises InvalidInput for an unknown stream, an early event or a wrong field."""
         windows = self._windows.get(stream)
         if windows is None:
-            known = nearest(stream, self._windows) or ", ".join(self._windows) or "none"
-            raise InvalidInput(f"No rule looks at the stream {stream!r}.", remedy=f"Did you mean {known}?")
+            raise InvalidInput(f"No rule looks at the stream {stream!r}.", remedy=meant(stream, self._windows))
         self.advance(at_ms)
         for window in windows:
             self._members[window.type].append((at_ms, self._network.insert(window.type, event)))

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Final
 
 from restock.core.errors import InvalidInput, RestockError
-from restock.engine.rules.errors import nearest
+from restock.engine.rules.errors import meant
 from restock.engine.rules.ir import Const, Field, Value
 from restock.engine.rules.proof.encoding import Encoded, encode
 from restock.engine.rules.proof.invariants import require_one_pass
@@ -53,8 +53,9 @@ def smallest_changes(
     require_one_pass(book)
     decision = book.decide(facts)
     if output not in decision.outputs:
-        meant = nearest(output, decision.outputs) or ", ".join(decision.outputs)
-        raise InvalidInput(f"{book.name} has no output '{output}'.", field="output", remedy=f"Did you mean {meant}?")
+        raise InvalidInput(
+            f"{book.name} has no output '{output}'.", field="output", remedy=meant(output, decision.outputs)
+        )
     if decision.outputs[output] == wanted:
         return []
     return sorted(_Search(book, decision.facts, output, wanted).changes(), key=lambda change: change.size)

@@ -7,6 +7,7 @@ query -> runner                                              Parquet, CSV, frame
 """
 
 from restock.engine.rules.sql.engine import SqlEngine, decide_by_sql
+from restock.engine.rules.sql.fact_groups import fact_sql
 from restock.engine.rules.sql.group_runner import GroupRunner
 from restock.engine.rules.sql.groups import Groups, Total
 from restock.engine.rules.sql.printed import printed_sql
@@ -24,5 +25,6 @@ __all__ = [
     "SqlRunner",
     "Total",
     "decide_by_sql",
+    "fact_sql",
     "printed_sql",
 ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from restock.core.errors import InvalidInput
-from restock.engine.rules.errors import SourceText, nearest
+from restock.engine.rules.errors import SourceText, meant
 from restock.engine.rules.ir import Program
+from restock.engine.rules.ir_patterns import FactProgram
 from restock.engine.rules.modules import module_program
 
 
@@ -22,6 +23,13 @@ class Book(Protocol):
         ...
 
 
+class FactBook(Protocol):
+    """A rulebook over facts."""
+
+    source: SourceText
+    program: FactProgram
+
+
 def program_of(book: Book, module: str) -> tuple[SourceText, Program]:
     """Give the program of a rulebook or of one of its modules. Raises InvalidInput with the nearest name."""
     source, program = SourceText(book.name, book.text), book.program
@@ -29,6 +37,5 @@ def program_of(book: Book, module: str) -> tuple[SourceText, Program]:
         return source, program
     modules = program.modules()
     if module not in modules:
-        near = nearest(module, modules) or ", ".join(modules)
-        raise InvalidInput(f"{book.name} has no module {module!r}.", field="module", remedy=f"Did you mean {near}?")
+        raise InvalidInput(f"{book.name} has no module {module!r}.", field="module", remedy=meant(module, modules))
     return source, module_program(source, program, module)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from restock.core.errors import InvalidInput
-from restock.engine.rules.errors import nearest
+from restock.engine.rules.errors import meant
 from restock.engine.rules.sql.targets import TARGETS, Target
 
 FENCES: Final = {
@@ -29,8 +29,7 @@ def target_of(dialect: str) -> Target:
     """Give the target of a dialect's name. Raises InvalidInput with the nearest name."""
     found = TARGETS.get(dialect)
     if found is None:
-        near = nearest(dialect, TARGETS) or ", ".join(TARGETS)
-        raise InvalidInput(f"There is no dialect {dialect!r}.", field="dialect", remedy=f"Did you mean {near}?")
+        raise InvalidInput(f"There is no dialect {dialect!r}.", field="dialect", remedy=meant(dialect, TARGETS))
     return found
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from restock.core.errors import InvalidInput
-from restock.engine.rules.errors import SourceText, nearest
+from restock.engine.rules.errors import SourceText, meant
 from restock.engine.rules.ir import Field, Program
 from restock.engine.rules.sql.inputs import Column, columns_needed, identifier
 from restock.engine.rules.sql.query import SqlQuery, Wanted, compile_sql
@@ -76,10 +76,10 @@ def compile_groups(
     some = wanted or (lines[1].outputs[0].name,)
     line_query = compile_sql(*lines, table.text, table.columns, Wanted(spec.key, False, False, "", some))
     key = ", ".join(map(identifier, spec.key))
-    sums = [f"{_total(total, inputs[total.name], outputs)} AS {identifier(total.name)}" for total in spec.totals]
+    sums = [f"{total_sql(total, inputs[total.name], outputs)} AS {identifier(total.name)}" for total in spec.totals]
     doubt = f"BOOL_OR(trouble <> 0) AS {identifier(DOUBTFUL)}"
     inner = f"SELECT {', '.join([key, *sums, doubt])} FROM (\n{line_query.text}) AS lines GROUP BY {key}"  # noqa: S608 - names are quoted
-    columns = {total.name: _holds(total, inputs[total.name], outputs) for total in spec.totals}
+    columns = {total.name: holds(total, inputs[total.name], outputs) for total in spec.totals}
     source = f"({inner}) AS totals"
     if terms is not None:
         others = {name: column for name, column in terms.columns.items() if name in inputs and name not in columns}
@@ -90,12 +90,10 @@ def compile_groups(
 
 def _known(name: str, known: Mapping[str, object], what: str) -> None:
     if name not in known:
-        raise InvalidInput(
-            f"There is no {what} {name!r}.", remedy=f"Did you mean {nearest(name, known) or ', '.join(known)}?"
-        )
+        raise InvalidInput(f"There is no {what} {name!r}.", remedy=meant(name, known))
 
 
-def _total(total: Total, field: Field, outputs: Mapping[str, Field]) -> str:
+def total_sql(total: Total, field: Field, outputs: Mapping[str, Field]) -> str:
     """Write an aggregate over the lines' scaled whole numbers."""
     only = f" FILTER (WHERE {identifier(total.only)})" if total.only else ""
     if total.function == "count":
@@ -118,7 +116,8 @@ def _total(total: Total, field: Field, outputs: Mapping[str, Field]) -> str:
     return f"CASE WHEN {added} < 0 THEN -({quotient}) ELSE {quotient} END"
 
 
-def _holds(total: Total, field: Field, outputs: Mapping[str, Field]) -> Column:
+def holds(total: Total, field: Field, outputs: Mapping[str, Field]) -> Column:
+    """Say what the column of a total holds."""
     if total.function == "count":
         return Column("whole", 0)
     return Column("whole", field.decimals if total.function == "average" else outputs[total.of].decimals)

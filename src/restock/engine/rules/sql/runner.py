@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from restock.core.errors import InvalidInput
-from restock.engine.rules.errors import nearest
+from restock.engine.rules.errors import meant
 from restock.engine.rules.sql.book import Book, program_of
 from restock.engine.rules.sql.duck import MEMORY_LIMIT, THREADS, connected
 from restock.engine.rules.sql.query import SqlQuery, Wanted, compile_sql
@@ -92,23 +92,20 @@ class SqlRunner:
             return tuple(name for name in table.columns if name.lower() not in fields)
         for name in keep:
             if name not in table.columns:
-                near = nearest(name, table.columns) or ", ".join(table.columns)
-                raise InvalidInput(f"The table has no column {name!r}.", remedy=f"Did you mean {near}?")
+                raise InvalidInput(f"The table has no column {name!r}.", remedy=meant(name, table.columns))
         return tuple(keep)
 
     def _outputs(self, outputs: Sequence[str]) -> tuple[str, ...]:
         known = [one.name for one in self._program.outputs]
         for name in outputs:
             if name not in known:
-                near = nearest(name, known) or ", ".join(known)
-                raise InvalidInput(f"There is no output {name!r}.", remedy=f"Did you mean {near}?")
+                raise InvalidInput(f"There is no output {name!r}.", remedy=meant(name, known))
         return tuple(outputs)
 
     def _flag(self, only: str) -> str:
         flags = [one.name for one in self._program.outputs if one.kind == "bool"]
         if only and only not in flags:
-            near = nearest(only, flags) or ", ".join(flags)
-            raise InvalidInput(f"There is no output {only!r} that is true or false.", remedy=f"Did you mean {near}?")
+            raise InvalidInput(f"There is no output {only!r} that is true or false.", remedy=meant(only, flags))
         return only
 
 
