@@ -21,9 +21,9 @@ from restock.decisions.library import Library
 from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
 from restock.engine.stream import EmbeddedLog, Relay, Subscriber
-from restock.inventory import service as inventory_service
+from restock.inventory import news as inventory_news
 from restock.inventory import store as inventory_store
-from restock.inventory.consumer import InventoryConsumer
+from restock.inventory.consumer import ORDERS_BATCH, InventoryConsumer
 from restock.inventory.service import InventoryService
 from restock.orders import port as orders_port
 from restock.orders import store as orders_store
@@ -45,7 +45,7 @@ from restock.units.service import UnitsService
 
 TOPICS = {
     orders_port.TOPIC: 6,
-    inventory_service.TOPIC: inventory_service.PARTITIONS,
+    inventory_news.TOPIC: inventory_news.PARTITIONS,
     purchasing_model.TOPIC: purchasing_model.PARTITIONS,
 }
 """Every topic with its number of partitions, which never changes."""
@@ -217,7 +217,13 @@ def _subscribers(
     inventory = databases["inventory"]
     return [
         Subscriber(
-            stream, "inventory.orders", [orders_port.TOPIC], stock.on_orders, inventory, inventory_store.ORDERS_INBOX
+            stream,
+            "inventory.orders",
+            [orders_port.TOPIC],
+            stock.on_orders,
+            inventory,
+            inventory_store.ORDERS_INBOX,
+            batch=ORDERS_BATCH,
         ),
         Subscriber(
             stream,
@@ -231,7 +237,7 @@ def _subscribers(
         Subscriber(
             stream,
             "replenishment",
-            [inventory_service.TOPIC],
+            [inventory_news.TOPIC],
             waker.seen,
             databases["decisions"],
             replenishment_tables.INBOX,

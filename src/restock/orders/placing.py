@@ -65,7 +65,7 @@ class Placing:
         self._stem = ids.new()[:-4]  # the last digits count the orders of the request: as unique, and in their order
         self.answers: list[Placement | None] = [None] * len(orders)
         self._drafts: list[_Draft] = []
-        for place, (order, order_id) in enumerate(zip(orders, ids.shorts("ORD", len(orders)), strict=True)):
+        for place, (order, order_id) in enumerate(zip(orders, ids.shorts("ORD"), strict=False)):
             try:
                 self._drafts.append(self._draft(place, order, order_id))
             except InvalidInput as error:
