@@ -24,11 +24,11 @@ from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
 from restock.engine.stream import DeadLetters, EmbeddedLog, Relay, RoughLog, Subscriber, framing
 from restock.engine.stream.registry import Registry
-from restock.inventory import service as inventory_service
+from restock.inventory import news as inventory_news
 from restock.inventory import store as inventory_store
-from restock.inventory.consumer import InventoryConsumer
+from restock.inventory.consumer import ORDERS_BATCH, InventoryConsumer
 from restock.inventory.service import InventoryService
-from restock.orders import placing
+from restock.orders import port as orders_port
 from restock.orders import store as orders_store
 from restock.orders.service import OrdersService
 from restock.purchasing import model as purchasing_model
@@ -47,8 +47,8 @@ from restock.suppliers.service import SuppliersService
 from restock.units.service import UnitsService
 
 TOPICS = {
-    placing.TOPIC: 6,
-    inventory_service.TOPIC: inventory_service.PARTITIONS,
+    orders_port.TOPIC: 6,
+    inventory_news.TOPIC: inventory_news.PARTITIONS,
     purchasing_model.TOPIC: purchasing_model.PARTITIONS,
 }
 """Every topic with its number of partitions, which never changes."""
@@ -238,10 +238,11 @@ def _subscribers(
         Subscriber(
             stream,
             "inventory.orders",
-            [placing.TOPIC],
+            [orders_port.TOPIC],
             stock.on_orders,
             inventory,
             inventory_store.ORDERS_INBOX,
+            batch=ORDERS_BATCH,
             on_bad=letters.of("inventory.orders"),
         ),
         Subscriber(
@@ -257,7 +258,7 @@ def _subscribers(
         Subscriber(
             stream,
             "replenishment",
-            [inventory_service.TOPIC],
+            [inventory_news.TOPIC],
             waker.seen,
             databases["decisions"],
             replenishment_tables.INBOX,

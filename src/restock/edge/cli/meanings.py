@@ -43,6 +43,7 @@ MEANINGS: Mapping[str, str] = {
     "returns": "Lines of the file that are returns",
     "run_id": "The run",
     "sales": "Lines of the file that are sales",
+    "schema_version": "The published interface they came by, 1 or 2; it is only counted",
     "since": "Only decisions from this day or moment on",
     "state": "Only orders in this state, like sent or pending_approval",
     "stock": "The counts to store",
