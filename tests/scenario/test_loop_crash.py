@@ -68,6 +68,7 @@ OUTSIDE_THE_LOOP = {
     "finish_import": "an import: killed in tests/files and tests/orders",
     "keep_reply": "REST's memory of replies: tests/rest",
     "reset": "a group is moved by hand: one transaction, and the same again changes nothing",
+    "forget": "a group is forgotten by hand: one transaction, and the same again changes nothing",
     "trim": "old records are forgotten: one transaction, and the same again changes nothing",
     "rulebook_move": "a move of a rulebook's version: one transaction, killed in tests/decisions/test_life_crash.py",
 }

@@ -17,6 +17,7 @@ from restock.engine.stream.port import (
     Position,
     Record,
     Stream,
+    TopicFacts,
     TopicPartition,
     Watermarks,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "Relay",
     "Stream",
     "Subscriber",
+    "TopicFacts",
     "TopicPartition",
     "Waiting",
     "Watermarks",
