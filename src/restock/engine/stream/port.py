@@ -199,7 +199,7 @@ class Stream(Protocol):
         ...
 
     async def describe(self, topic: str) -> TopicFacts:
-        """Give what is known of a topic; looks at every stored batch, so ask it for people, not in a loop. Raises NotFound."""
+        """Give what is known of a topic; looks at every stored batch, so do not ask in a loop. Raises NotFound."""
         ...
 
     async def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
