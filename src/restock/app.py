@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import cast
 
 from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
@@ -43,6 +43,7 @@ from restock.replenishment.port import ProposalsRequest
 from restock.replenishment.service import ReplenishmentService
 from restock.services import EVENT_SCHEMAS, SCHEMAS
 from restock.settings import Settings
+from restock.streams.service import StreamsService
 from restock.suppliers.service import SuppliersService
 from restock.units.service import UnitsService
 
@@ -94,7 +95,13 @@ class App:
             "purchasing": self.purchasing,
             "replenishment": self.replenishment,
             "analytics": self.analytics,
+            "streams": self.streams,
         }
+
+    @cached_property
+    def streams(self) -> StreamsService:
+        """What the stream shows to people and to other programs."""
+        return StreamsService(self.stream, self.clock, self.relays, TOPICS)
 
     def start(self) -> None:
         """Run relays, subscribers and the dispatcher until `close`."""

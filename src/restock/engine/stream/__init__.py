@@ -17,6 +17,7 @@ from restock.engine.stream.port import (
     Position,
     Record,
     Stream,
+    TopicFacts,
     TopicPartition,
     Watermarks,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "RoughLog",
     "Stream",
     "Subscriber",
+    "TopicFacts",
     "TopicPartition",
     "Waiting",
     "Watermarks",
