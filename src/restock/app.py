@@ -10,9 +10,7 @@ from functools import partial
 
 from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
 from restock.adapters.dispatch.files import OrderFiles
-from restock.analytics import consumer as analytics_consumer
-from restock.analytics import store as analytics_store
-from restock.analytics.model import TYPES
+from restock.analytics.consumer import FiguresConsumer
 from restock.analytics.service import AnalyticsService
 from restock.core.clock import Clock, SystemClock
 from restock.core.errors import Unavailable
@@ -73,7 +71,7 @@ class App:
     analytics: AnalyticsService
     waker: ReplenishmentConsumer
     relays: list[Relay]
-    subscribers: list[Subscriber]
+    subscribers: list[Subscriber | FiguresConsumer]
     dispatcher: Dispatcher
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -124,7 +122,7 @@ class App:
         """Say what stands still and needs a person; empty when all is well."""
         return [str(worker.problem) for worker in self._workers() if worker.problem is not None]
 
-    def _workers(self) -> list[Relay | Subscriber | Dispatcher]:
+    def _workers(self) -> list[Relay | Subscriber | FiguresConsumer | Dispatcher]:
         return [*self.relays, *self.subscribers, self.dispatcher]
 
 
@@ -213,7 +211,7 @@ async def _known(replenishment: ReplenishmentService, purchasing: PurchasingServ
 
 def _subscribers(
     databases: EmbeddedDatabases, stream: EmbeddedLog, stock: InventoryConsumer, waker: ReplenishmentConsumer
-) -> list[Subscriber]:
+) -> list[Subscriber | FiguresConsumer]:
     inventory = databases["inventory"]
     return [
         Subscriber(
@@ -237,15 +235,7 @@ def _subscribers(
             replenishment_tables.INBOX,
             after=waker.wake,
         ),
-        Subscriber(
-            stream,
-            "analytics",
-            list(TOPICS),
-            analytics_consumer.on_events,
-            databases["analytics"],
-            analytics_store.INBOX,
-            types=TYPES,
-        ),
+        FiguresConsumer(stream, list(TOPICS), databases["analytics"]),
     ]
 
 

@@ -64,6 +64,7 @@ OUTSIDE_THE_LOOP = {
     "change.PurchaseOrderClosed": "a move of one order, the same code as an approval",
     "recompute_demand": "demand from history: one transaction per batch, the same again changes nothing",
     "add_history": "an import: killed in tests/files and tests/orders",
+    "forget_figures": "one transaction: the same again forgets the same",
     "finish_import": "an import: killed in tests/files and tests/orders",
     "keep_reply": "REST's memory of replies: tests/rest",
     "rulebook_move": "a move of a rulebook's version: one transaction, killed in tests/decisions/test_life_crash.py",

@@ -16,6 +16,7 @@ from restock.core.errors import Refused, RestockError
 from restock.core.text import MAX_NAME
 from restock.edge.rest import probes, published
 from restock.edge.rest.keys import Keys
+from restock.edge.rest.live import Live
 from restock.edge.rest.manual import Manual
 from restock.edge.rest.message import (
     NO_PARAMETERS,
@@ -169,7 +170,7 @@ def all_routes(app: Served, meters: Meters, condition: probes.Condition) -> list
         for operation in OPERATIONS.values()
         if (operation.verb, operation.path) not in taken
     ]
-    routes = [*special, *plain, *probes.routes(app, condition, meters)]
+    routes = [*special, *plain, Live(app, condition).route(), *probes.routes(app, condition, meters)]
     return [*routes, *Manual(routes).routes()]
 
 
