@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 
+from restock.core.defaults import SESSION_SECONDS
 from restock.core.errors import InvalidInput
 from restock.core.text import optional_name
-from restock.engine.stream.port import SESSION_SECONDS
 
 PREFIX = "RESTOCK_"
 FILE = "restock.toml"
@@ -34,7 +34,7 @@ class Settings:
     """The flow that replenishes."""
     dispatch_process: bool = True
     """Whether a server writes order files in a process of its own."""
-    session_seconds: int = int(SESSION_SECONDS)
+    session_seconds: int = SESSION_SECONDS
     """Silence after which a process that consumes events is taken for dead, and its partitions are given to others."""
     rough_seed: int = 0
     """For tests: the stream delivers records twice and batches again, as it may, drawn from this seed; 0 does not."""
