@@ -4,7 +4,7 @@ Two memories, both in the transaction of the effect. The identifiers decide what
 delivered again, by a crash, by a producer that published twice, by a stream that was copied, is known and counts once. The
 position only says where to begin, and the lower of two is taken: the one kept here, which starts at zero when all is to be
 counted again, and the group's in the stream, which an operator may set back or a move may translate. So neither can skip a
-record, and reading one again is harmless (decision 0034).
+record, and reading one again is harmless (decision 0031).
 
 A batch is thousands of records: their sums are made first, so a customer with a hundred orders is one row to write.
 """

@@ -2,7 +2,7 @@
 
 Events are JSON in every outbox; a relay that is told to frames them on their way out, so that accepting an order costs the
 same in both formats. Whoever reads looks at the first byte. Numbers of schemas belong to the program (below 1000), never to
-one home (decision 0033), so a process has one book of them and needs no registry to read.
+one home (decision 0030), so a process has one book of them and needs no registry to read.
 
 A frame says exactly what the JSON says, save that a member which may be missing is null. What no schema holds exactly (an
 unknown member, a seventh decimal) stays JSON: an event is never lost or rounded for its format.
