@@ -15,6 +15,7 @@ BENCHMARKS = {
     "network": "benchmarks.rules.network",
     "graph": "benchmarks.graph.overhead",
     "stream": "benchmarks.stream.log",
+    "formats": "benchmarks.stream.formats",
     "orders": "benchmarks.orders.accept",
     "flow": "benchmarks.flow.in_process",
     "rest": "benchmarks.rest.flows",

@@ -17,7 +17,7 @@ from dataclasses import MISSING, fields
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 import click
 
@@ -30,6 +30,7 @@ from restock.decisions.library import Library
 from restock.edge.cli.root import COMMANDS, EPILOG, root
 from restock.edge.demo.company import load
 from restock.edge.demo.day import START
+from restock.edge.rest import registry as registry_routes
 from restock.edge.rest.meters import Meters
 from restock.engine.graph.draft import _COMMON, _FIELDS
 from restock.engine.graph.published import TYPES
@@ -38,13 +39,15 @@ from restock.engine.rules.beyond import NEVER_CALLED, NEVER_DONE
 from restock.engine.rules.parser import ATTRIBUTES, REFUSED_TOP_LEVEL, TOP_LEVEL
 from restock.engine.rules.parser_expressions import COMPARISONS, WORD_OPERATORS
 from restock.engine.rules.typed import FUNCTIONS
+from restock.engine.stream import framing
+from restock.engine.stream.registry import Registry, RegistryRefusal
 from restock.inventory.model import StockCount
 from restock.inventory.port import PutStockRequest
 from restock.orders.model import NewOrder, OrderItem
 from restock.orders.port import PlaceRequest
 from restock.purchasing.port import ChangeRequest, OrdersRequest, Receipt, ReceiveRequest
 from restock.replenishment.port import FlowBatchRequest, FlowRequest
-from restock.services import OPERATIONS, SCHEMAS, SERVICES
+from restock.services import EVENT_SCHEMAS, OPERATIONS, SCHEMAS, SERVICES
 from restock.settings import FILE, PREFIX, Settings
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -208,7 +211,8 @@ def events(found: dict[str, list[tuple[str, dict[str, Any]]]]) -> str:
             parts.append(f"### {kind}\n\n{table(['member of data', 'type'], rows)}\n```json\n{example}\n```\n")
     return page(
         "Events",
-        "A fact on a topic, in the past tense. The value of a record is one flat JSON object; numbers are exact decimals"
+        "A fact on a topic, in the past tense. The value of a record is one flat JSON object, or"
+        " the same in Avro ([schemas](schemas.md)); numbers are exact decimals"
         " without exponents. `key` decides the partition, so the events of one thing stay in order. `event_id` makes an"
         " effect happen once, `causation_id` leads back to the event that was the reason. The examples come from a run of"
         " the demo company; `…` stands for an identifier.",
@@ -335,6 +339,30 @@ def _field(one: Field) -> tuple[str, str, str, str]:
     return code(one.name), one.kind, code(default), span
 
 
+def schemas() -> str:
+    """The registry's paths and errors, and the schemas of events."""
+    routes = registry_routes.routes(cast("Registry", None))
+    paths = [(code(f"{one.verb} {one.path}"), one.summary, _told(one.request, one.parameters)) for one in routes]
+    refusals = sorted(RegistryRefusal.__subclasses__(), key=lambda one: str(one.number))
+    errors = [(one.number, one.status, (one.__doc__ or "").split("\n")[0]) for one in refusals]
+    own = [one for folder in EVENT_SCHEMAS for one in framing.schemas_in(folder)]
+    return page(
+        "Schemas",
+        "The registry of schemas under `/schemas`, in the form of Confluent's; stock clients take `<address>/schemas`."
+        ' An error is `{"error_code": …, "message": …}`. How to use it: [use schemas](../how-to/use-schemas.md).',
+        table(["path", "what it does", "parameters or members"], paths),
+        "## Errors\n",
+        table(["error_code", "HTTP", "meaning"], errors),
+        "Other errors have 50001 and the status that they have elsewhere.\n",
+        "## Schemas of events\n",
+        *(f"### {one.subject}, schema {one.number}\n\n```json\n{one.text.strip()}\n```\n" for one in own),
+    )
+
+
+def _told(kind: type, without: Sequence[str]) -> str:
+    return words(one.name for one in fields(cast("Any", kind)) if one.name not in without)
+
+
 def words(names: Iterable[str]) -> str:
     """Set a list of words as code."""
     return ", ".join(map(code, names))
@@ -377,6 +405,7 @@ async def pages() -> dict[str, str]:
         "cli": commands,
         "rulebooks": rulebooks,
         "grammar": grammar,
+        "schemas": schemas,
     }
     found = {name: make() for name, make in made.items()}
     with tempfile.TemporaryDirectory() as folder:
