@@ -17,6 +17,7 @@ BENCHMARKS = {
     "stream": "benchmarks.stream.log",
     "formats": "benchmarks.stream.formats",
     "orders": "benchmarks.orders.accept",
+    "inventory": "benchmarks.stream.inventory",
     "flow": "benchmarks.flow.in_process",
     "rest": "benchmarks.rest.flows",
     "catalogue": "benchmarks.catalogue.plan",

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
+from typing import cast
 
 from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
 from restock.adapters.database.presence import FilePresence
@@ -21,13 +22,13 @@ from restock.core.ids import Ids
 from restock.decisions.library import Library
 from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
-from restock.engine.stream import EmbeddedLog, Relay, Subscriber, framing
+from restock.engine.stream import DeadLetters, EmbeddedLog, Relay, RoughLog, Subscriber, framing
 from restock.engine.stream.registry import Registry
-from restock.inventory import service as inventory_service
+from restock.inventory import news as inventory_news
 from restock.inventory import store as inventory_store
-from restock.inventory.consumer import InventoryConsumer
+from restock.inventory.consumer import ORDERS_BATCH, InventoryConsumer
 from restock.inventory.service import InventoryService
-from restock.orders import placing
+from restock.orders import port as orders_port
 from restock.orders import store as orders_store
 from restock.orders.service import OrdersService
 from restock.purchasing import model as purchasing_model
@@ -42,12 +43,13 @@ from restock.replenishment.port import ProposalsRequest
 from restock.replenishment.service import ReplenishmentService
 from restock.services import EVENT_SCHEMAS, SCHEMAS
 from restock.settings import Settings
+from restock.streams.service import StreamsService
 from restock.suppliers.service import SuppliersService
 from restock.units.service import UnitsService
 
 TOPICS = {
-    placing.TOPIC: 6,
-    inventory_service.TOPIC: inventory_service.PARTITIONS,
+    orders_port.TOPIC: 6,
+    inventory_news.TOPIC: inventory_news.PARTITIONS,
     purchasing_model.TOPIC: purchasing_model.PARTITIONS,
 }
 """Every topic with its number of partitions, which never changes."""
@@ -76,6 +78,7 @@ class App:
     analytics: AnalyticsService
     waker: ReplenishmentConsumer
     relays: list[Relay]
+    dead_letters: DeadLetters
     subscribers: list[Subscriber]
     dispatcher: Dispatcher
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -92,7 +95,13 @@ class App:
             "purchasing": self.purchasing,
             "replenishment": self.replenishment,
             "analytics": self.analytics,
+            "streams": self.streams,
         }
+
+    @cached_property
+    def streams(self) -> StreamsService:
+        """What the stream shows to people and to other programs."""
+        return StreamsService(self.stream, self.clock, self.relays, TOPICS)
 
     def start(self) -> None:
         """Run relays, subscribers and the dispatcher until `close`."""
@@ -154,9 +163,11 @@ async def opened(settings: Settings, clock: Clock | None = None, ids: Ids | None
 
 
 async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderFiles, clock: Clock, ids: Ids) -> App:
-    stream = EmbeddedLog(databases["stream"], clock, FilePresence(settings.home))
+    log = EmbeddedLog(databases["stream"], clock, FilePresence(settings.home, settings.session_seconds))
+    stream = cast("EmbeddedLog", RoughLog(log, settings.rough_seed)) if settings.rough_seed else log
     for topic, partitions in TOPICS.items():
         await stream.create_topic(topic, partitions)
+    letters = DeadLetters(stream, clock)
     registry = Registry(databases["stream"], clock)
     events = [each for folder in EVENT_SCHEMAS for each in framing.schemas_in(folder)]
     framing.learn(events, await registry.publish(events))
@@ -199,7 +210,8 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
         analytics=AnalyticsService(databases["analytics"]),
         waker=waker,
         relays=relays,
-        subscribers=_subscribers(databases, stream, InventoryConsumer(inventory, clock), waker),
+        dead_letters=letters,
+        subscribers=_subscribers(databases, stream, letters, InventoryConsumer(inventory, clock), waker),
         dispatcher=dispatcher,
     )
 
@@ -222,12 +234,23 @@ async def _known(replenishment: ReplenishmentService, purchasing: PurchasingServ
 
 
 def _subscribers(
-    databases: EmbeddedDatabases, stream: EmbeddedLog, stock: InventoryConsumer, waker: ReplenishmentConsumer
+    databases: EmbeddedDatabases,
+    stream: EmbeddedLog,
+    letters: DeadLetters,
+    stock: InventoryConsumer,
+    waker: ReplenishmentConsumer,
 ) -> list[Subscriber]:
     inventory = databases["inventory"]
     return [
         Subscriber(
-            stream, "inventory.orders", [placing.TOPIC], stock.on_orders, inventory, inventory_store.ORDERS_INBOX
+            stream,
+            "inventory.orders",
+            [orders_port.TOPIC],
+            stock.on_orders,
+            inventory,
+            inventory_store.ORDERS_INBOX,
+            batch=ORDERS_BATCH,
+            on_bad=letters.of("inventory.orders"),
         ),
         Subscriber(
             stream,
@@ -237,15 +260,17 @@ def _subscribers(
             inventory,
             inventory_store.RECEIPTS_INBOX,
             types=["GoodsReceived"],
+            on_bad=letters.of("inventory.receipts"),
         ),
         Subscriber(
             stream,
             "replenishment",
-            [inventory_service.TOPIC],
+            [inventory_news.TOPIC],
             waker.seen,
             databases["decisions"],
             replenishment_tables.INBOX,
             after=waker.wake,
+            on_bad=letters.of("replenishment"),
         ),
         Subscriber(
             stream,
@@ -255,6 +280,7 @@ def _subscribers(
             databases["analytics"],
             analytics_store.INBOX,
             types=TYPES,
+            on_bad=letters.of("analytics"),
         ),
     ]
 

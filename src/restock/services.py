@@ -25,6 +25,7 @@ from restock.purchasing import port as purchasing
 from restock.purchasing import tables as purchasing_tables
 from restock.replenishment import port as replenishment
 from restock.replenishment import tables as replenishment_tables
+from restock.streams import port as streams
 from restock.suppliers import port as suppliers
 from restock.suppliers import store as suppliers_store
 from restock.units import port as units
@@ -73,7 +74,7 @@ EVENT_SCHEMAS = tuple(
 
 OPERATIONS: Mapping[str, Operation] = {
     operation.name: operation
-    for port in (orders, inventory, suppliers, units, decisions, purchasing, replenishment, analytics)
+    for port in (orders, inventory, suppliers, units, decisions, purchasing, replenishment, analytics, streams)
     for operation in port.OPERATIONS
 }
 """Every operation by name."""

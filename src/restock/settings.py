@@ -10,6 +10,7 @@ from pathlib import Path
 
 from restock.core.errors import InvalidInput
 from restock.core.text import optional_name
+from restock.engine.stream.port import SESSION_SECONDS
 
 PREFIX = "RESTOCK_"
 FILE = "restock.toml"
@@ -33,6 +34,10 @@ class Settings:
     """The flow that replenishes."""
     dispatch_process: bool = True
     """Whether a server writes order files in a process of its own."""
+    session_seconds: int = int(SESSION_SECONDS)
+    """Silence after which a process that consumes events is taken for dead, and its partitions are given to others."""
+    rough_seed: int = 0
+    """For tests: the stream delivers records twice and batches again, as it may, drawn from this seed; 0 does not."""
     event_format: str = "json"
     """What events are published in: json, or avro, framed for tools that know Kafka's registries. Both are read."""
     queue_limit: int = 1024
@@ -42,6 +47,8 @@ class Settings:
 LIMITS = {
     "port": (0, 65535),  # what TCP has
     "demand_window_days": (1, 3650),  # ten years: older sales tell nothing of tomorrow's
+    "session_seconds": (1, 300),  # a second is twice the pause between two signs of life
+    "rough_seed": (0, 1_000_000_000),  # any seed
     "queue_limit": (1, 1_000_000),  # callers whose sockets one process can hold
 }
 """The least and the most of each number."""

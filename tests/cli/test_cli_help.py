@@ -28,6 +28,7 @@ from restock.edge.cli import (
     serve,
     setup,
     stores,
+    streams,
     transfer,
 )
 from restock.edge.cli.meanings import ELSEWHERE, MEANINGS
@@ -35,7 +36,8 @@ from restock.edge.cli.root import COMMANDS, root
 from restock.services import OPERATIONS
 
 MODULES = (
-    completion, decide, demo, explain, flows, measure, operations, replay, replenish, rules, serve, setup, stores, transfer,
+    completion, decide, demo, explain, flows, measure, operations, replay, replenish, rules, serve, setup, stores,
+    streams, transfer,
 )  # fmt: skip
 
 

@@ -72,6 +72,7 @@ OUTSIDE_THE_LOOP = {
     "delete_schema": "one transaction, asked for by a person; the same again finds nothing",
     "schema_mode": "one row, asked for by a person; the same again changes nothing",
     "reset": "a group is moved by hand: one transaction, and the same again changes nothing",
+    "forget": "a group is forgotten by hand: one transaction, and the same again changes nothing",
     "trim": "old records are forgotten: one transaction, and the same again changes nothing",
     "rulebook_move": "a move of a rulebook's version: one transaction, killed in tests/decisions/test_life_crash.py",
 }
