@@ -12,12 +12,12 @@ import re
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import MISSING, fields
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast, get_type_hints
+from typing import Any, get_type_hints
 
 import click
 
@@ -30,7 +30,6 @@ from restock.decisions.library import Library
 from restock.edge.cli.root import COMMANDS, EPILOG, root
 from restock.edge.demo.company import load
 from restock.edge.demo.day import START
-from restock.edge.rest import registry as registry_routes
 from restock.edge.rest.meters import Meters
 from restock.engine.graph.draft import _COMMON, _FIELDS
 from restock.engine.graph.published import TYPES
@@ -39,37 +38,22 @@ from restock.engine.rules.beyond import NEVER_CALLED, NEVER_DONE
 from restock.engine.rules.parser import ATTRIBUTES, REFUSED_TOP_LEVEL, TOP_LEVEL
 from restock.engine.rules.parser_expressions import COMPARISONS, WORD_OPERATORS
 from restock.engine.rules.typed import FUNCTIONS
-from restock.engine.stream import framing
-from restock.engine.stream.registry import Registry, RegistryRefusal
 from restock.inventory.model import StockCount
 from restock.inventory.port import PutStockRequest
 from restock.orders.model import NewOrder, OrderItem
 from restock.orders.port import PlaceRequest
 from restock.purchasing.port import ChangeRequest, OrdersRequest, Receipt, ReceiveRequest
 from restock.replenishment.port import FlowBatchRequest, FlowRequest
-from restock.services import EVENT_SCHEMAS, OPERATIONS, SCHEMAS, SERVICES
+from restock.services import OPERATIONS, SCHEMAS, SERVICES
 from restock.settings import FILE, PREFIX, Settings
+
+sys.path.insert(0, str(Path(__file__).parent))  # what lies beside this file, wherever it is loaded from
+from reference_layout import code, page, table, words
+from reference_schemas import schemas as schemas_page
 
 REFERENCE = Path(__file__).parent / "reference"
 SOURCE = Path(errors.__file__).parents[1]
-NOTE = "<!-- Written by docs/generate.py. Change the program, then `make docs`. -->\n"
 IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Lay out a Markdown table."""
-    lines = [titles, ["---"] * len(titles), *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
-
-
-def code(text: object) -> str:
-    """Set a word as code."""
-    return f"`{text}`" if text not in ("", None) else ""
-
-
-def page(title: str, about: str, *parts: str) -> str:
-    """Put a page together."""
-    return f"{NOTE}# {title}\n\n{about}\n\n" + "\n".join(part.strip("\n") + "\n" for part in parts)
 
 
 def operations() -> str:
@@ -339,35 +323,6 @@ def _field(one: Field) -> tuple[str, str, str, str]:
     return code(one.name), one.kind, code(default), span
 
 
-def schemas() -> str:
-    """The registry's paths and errors, and the schemas of events."""
-    routes = registry_routes.routes(cast("Registry", None))
-    paths = [(code(f"{one.verb} {one.path}"), one.summary, _told(one.request, one.parameters)) for one in routes]
-    refusals = sorted(RegistryRefusal.__subclasses__(), key=lambda one: str(one.number))
-    errors = [(one.number, one.status, (one.__doc__ or "").split("\n")[0]) for one in refusals]
-    own = [one for folder in EVENT_SCHEMAS for one in framing.schemas_in(folder)]
-    return page(
-        "Schemas",
-        "The registry of schemas under `/schemas`, in the form of Confluent's; stock clients take `<address>/schemas`."
-        ' An error is `{"error_code": …, "message": …}`. How to use it: [use schemas](../how-to/use-schemas.md).',
-        table(["path", "what it does", "parameters or members"], paths),
-        "## Errors\n",
-        table(["error_code", "HTTP", "meaning"], errors),
-        "Other errors have 50001 and the status that they have elsewhere.\n",
-        "## Schemas of events\n",
-        *(f"### {one.subject}, schema {one.number}\n\n```json\n{one.text.strip()}\n```\n" for one in own),
-    )
-
-
-def _told(kind: type, without: Sequence[str]) -> str:
-    return words(one.name for one in fields(cast("Any", kind)) if one.name not in without)
-
-
-def words(names: Iterable[str]) -> str:
-    """Set a list of words as code."""
-    return ", ".join(map(code, names))
-
-
 def grammar() -> str:
     """What the rule language and flow files accept, and what they refuse by name."""
     text = (REFERENCE.parent / "grammar.txt").read_text("utf-8")
@@ -405,7 +360,7 @@ async def pages() -> dict[str, str]:
         "cli": commands,
         "rulebooks": rulebooks,
         "grammar": grammar,
-        "schemas": schemas,
+        "schemas": schemas_page,
     }
     found = {name: make() for name, make in made.items()}
     with tempfile.TemporaryDirectory() as folder:
