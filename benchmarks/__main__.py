@@ -16,6 +16,7 @@ BENCHMARKS = {
     "graph": "benchmarks.graph.overhead",
     "stream": "benchmarks.stream.log",
     "formats": "benchmarks.stream.formats",
+    "analytics": "benchmarks.stream.analytics",
     "orders": "benchmarks.orders.accept",
     "inventory": "benchmarks.stream.inventory",
     "flow": "benchmarks.flow.in_process",

@@ -12,9 +12,7 @@ from typing import cast
 from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
 from restock.adapters.database.presence import FilePresence
 from restock.adapters.dispatch.files import OrderFiles
-from restock.analytics import consumer as analytics_consumer
-from restock.analytics import store as analytics_store
-from restock.analytics.model import TYPES
+from restock.analytics.consumer import FiguresConsumer
 from restock.analytics.service import AnalyticsService
 from restock.core.clock import Clock, SystemClock
 from restock.core.errors import Unavailable
@@ -79,7 +77,7 @@ class App:
     waker: ReplenishmentConsumer
     relays: list[Relay]
     dead_letters: DeadLetters
-    subscribers: list[Subscriber]
+    subscribers: list[Subscriber | FiguresConsumer]
     dispatcher: Dispatcher
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -136,7 +134,7 @@ class App:
         """Say what stands still and needs a person; empty when all is well."""
         return [str(worker.problem) for worker in self._workers() if worker.problem is not None]
 
-    def _workers(self) -> list[Relay | Subscriber | Dispatcher]:
+    def _workers(self) -> list[Relay | Subscriber | FiguresConsumer | Dispatcher]:
         return [*self.relays, *self.subscribers, self.dispatcher]
 
 
@@ -239,7 +237,7 @@ def _subscribers(
     letters: DeadLetters,
     stock: InventoryConsumer,
     waker: ReplenishmentConsumer,
-) -> list[Subscriber]:
+) -> list[Subscriber | FiguresConsumer]:
     inventory = databases["inventory"]
     return [
         Subscriber(
@@ -272,16 +270,7 @@ def _subscribers(
             after=waker.wake,
             on_bad=letters.of("replenishment"),
         ),
-        Subscriber(
-            stream,
-            "analytics",
-            list(TOPICS),
-            analytics_consumer.on_events,
-            databases["analytics"],
-            analytics_store.INBOX,
-            types=TYPES,
-            on_bad=letters.of("analytics"),
-        ),
+        FiguresConsumer(stream, list(TOPICS), databases["analytics"], on_bad=letters.of("analytics")),
     ]
 
 

@@ -240,7 +240,7 @@ async def business_state(app: App) -> dict[str, object]:
         "backorders": sorted(zip(waiting.product_id, waiting.quantity, waiting.reason, strict=True)),
         "plan rows": await app.databases["po"].read(_PLANS),
         "purchase orders": await purchase_orders(app),
-        "figures": asdict(figures),
+        "figures": _without(asdict(figures), {"last_order"}),
         "dispatch": await app.databases["po"].read(_DISPATCH),
         "files": order_files(app.settings.home / "outbox"),
         "last plan": latest and (latest[0].products, latest[0].outcomes),

@@ -66,6 +66,7 @@ OUTSIDE_THE_LOOP = {
     "change.PurchaseOrderClosed": "a move of one order, the same code as an approval",
     "recompute_demand": "demand from history: one transaction per batch, the same again changes nothing",
     "add_history": "an import: killed in tests/files and tests/orders",
+    "forget_figures": "one transaction: the same again forgets the same",
     "finish_import": "an import: killed in tests/files and tests/orders",
     "keep_reply": "REST's memory of replies: tests/rest",
     "register_schema": "a schema and its place in one transaction; the same again gives the same number",

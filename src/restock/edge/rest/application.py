@@ -16,6 +16,7 @@ from restock.core.errors import Refused, RestockError
 from restock.core.text import MAX_NAME
 from restock.edge.rest import ordering, probes, published, registry
 from restock.edge.rest.keys import Keys
+from restock.edge.rest.live import Live
 from restock.edge.rest.manual import Manual
 from restock.edge.rest.message import (
     NO_PARAMETERS,
@@ -173,7 +174,7 @@ def all_routes(app: Served, meters: Meters, condition: probes.Condition, service
         if (operation.verb, operation.path) not in taken
     ]
     common = [each for each in probes.routes(app, condition, meters) if (each.verb, each.path) not in taken]
-    routes = [*special, *plain, *registry.routes(app.registry), *common]
+    routes = [*special, *plain, Live(app, condition).route(), *registry.routes(app.registry), *common]
     return [*routes, *Manual(routes).routes()]
 
 

@@ -33,6 +33,7 @@ PAGES: Mapping[str, Page] = {
     "inventory.catalogue": Page("after", "product_id"),
     "inventory.backorders": Page("after", "number"),
     "orders.orders": Page("after", "order_id"),
+    "analytics.windows": Page("to", "start"),
 }
 """The lists that come in pages."""
 
