@@ -12,7 +12,6 @@ from restock.core.clock import SimulatedClock
 from restock.core.ids import Ids
 from restock.engine.stream import Record, decode, encode, framing
 from restock.settings import Settings
-from restock.streams.port import TraceRequest
 
 
 async def records(app: App) -> list[Record]:
@@ -32,9 +31,6 @@ async def test_the_loop_in_avro_ends_where_the_loop_in_json_ends(fresh: Path, un
         assert await business_state(app) == undisturbed
         await check_supply(app)
         found = await records(app)
-        placed = next(event for event in map(decode, found) if event.type == "OrderPlaced")
-        steps = (await app.streams.trace(TraceRequest(placed.event_id))).steps
-    assert {"OrderPlaced", "StockReserved"} <= {step.type for step in steps}, "what followed is found in frames too"
     assert len(found) > 20
     assert {one.topic for one in found} == set(TOPICS)
     for one in found:
