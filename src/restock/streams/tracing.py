@@ -11,7 +11,7 @@ from restock.core.clock import timestamp
 from restock.core.errors import NotFound
 from restock.engine.stream import EVENT_ID_HEADER, Record, Stream, TopicPartition
 from restock.streams.port import Trace, TraceStep
-from restock.streams.reading import merged
+from restock.streams.reading import event_in, merged
 
 MAX_LOOKED = 500_000
 """Records that are looked at: some seconds; what follows from an event nearly always follows within minutes."""
@@ -58,9 +58,8 @@ async def trace(stream: Stream, event_id: str) -> Trace:
 
 def _step(record: Record, event_id: str, known: dict[str, TraceStep]) -> TraceStep | None:
     """Give the step that a record is, if it is the event or follows from one that is known."""
-    try:
-        head = _head(record.value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    head = _head_of(record)
+    if head is None:
         if record.headers.get(EVENT_ID_HEADER) != event_id:
             return None
         head = _Head(event_id, "")
@@ -81,6 +80,15 @@ def _step(record: Record, event_id: str, known: dict[str, TraceStep]) -> TraceSt
         record.at,
         record.key,
     )
+
+
+def _head_of(record: Record) -> _Head | None:
+    """Give what a trace needs of an event; a framed one is read whole, JSON is only looked at."""
+    try:
+        return _head(record.value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        event = event_in(record)
+    return None if event is None else _Head(event.event_id, event.type, event.causation_id)
 
 
 def _ordered(known: dict[str, TraceStep], event_id: str) -> list[TraceStep]:
