@@ -6,7 +6,7 @@ BIN := .venv/bin
 RETAIL ?= ../shared/data/online-retail
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-ci services services-down demo demo-retail test slow crash check format bench docs lock clean
+.PHONY: help install install-ci services services-down demo demo-retail test slow crash check format bench docs proto lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -62,8 +62,12 @@ bench: install ## rates and ratios, with the machine and the commit
 docs: install ## reference pages, written from the program
 	$(BIN)/python docs/generate.py
 
+proto: install ## compile the published gRPC interface
+	$(BIN)/python -m grpc_tools.protoc -I src/restock/edge/grpc \
+		--descriptor_set_out=src/restock/edge/grpc/streamhouse.binpb streamhouse.proto
+
 lock: install ## pin the newest allowed versions
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra prove --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra grpc --extra prove --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
 	$(BIN)/uv pip compile --group ci --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.ci.lock
 
 clean: services-down ## remove the environment, caches and the state in ./var

@@ -40,6 +40,8 @@ class Service:
     context: str
     database: str
     rest_port: int
+    grpc_port: int = 0
+    """The published port of its gRPC interface; 0 for none."""
 
 
 SERVICES = (
@@ -52,6 +54,7 @@ SERVICES = (
     Service("po", "purchasing", "po", 8086),
     Service("orchestrator", "replenishment", "decisions", 8080),
     Service("analytics", "analytics", "analytics", 8087),
+    Service("stream", "streams", "stream", 8090, 50051),
 )
 
 SCHEMAS: Mapping[str, tuple[Schema, ...]] = {

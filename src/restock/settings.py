@@ -26,6 +26,8 @@ class Settings:
     """The address that REST listens on; plain text is served on loopback only."""
     port: int = 8080
     """The port that REST listens on; 0 takes a free one."""
+    grpc_port: int = 0
+    """The port of the stream's published gRPC interface, on the same host; 0 serves none. Needs the extra grpc."""
     company: str = ""
     """Who orders: name and address in one line, on every purchase order."""
     demand_window_days: int = 90
@@ -46,6 +48,7 @@ class Settings:
 
 LIMITS = {
     "port": (0, 65535),  # what TCP has
+    "grpc_port": (0, 65535),  # what TCP has
     "demand_window_days": (1, 3650),  # ten years: older sales tell nothing of tomorrow's
     "session_seconds": (1, 300),  # a second is twice the pause between two signs of life
     "rough_seed": (0, 1_000_000_000),  # any seed

@@ -356,7 +356,6 @@ OPERATIONS = (
         "Let a group without living members go on from another place",
         Permission.ADMINISTER,
         writes=True,
-        examples={"to": "earliest", "dry_run": True},
     ),
     Operation(
         "streams.trace",

@@ -58,16 +58,11 @@ async def trace(stream: Stream, event_id: str) -> Trace:
 
 def _step(record: Record, event_id: str, known: dict[str, TraceStep]) -> TraceStep | None:
     """Give the step that a record is, if it is the event or follows from one that is known."""
-    try:
-        head = _head(record.value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        event = event_in(record)  # not JSON: framed, or no event
-        if event is not None:
-            head = _Head(event.event_id, event.type, event.causation_id)
-        elif record.headers.get(EVENT_ID_HEADER) == event_id:
-            head = _Head(event_id, "")
-        else:
+    head = _head_of(record)
+    if head is None:
+        if record.headers.get(EVENT_ID_HEADER) != event_id:
             return None
+        head = _Head(event_id, "")
     if head.event_id == event_id:
         depth = 0
     elif head.causation_id in known:
@@ -85,6 +80,15 @@ def _step(record: Record, event_id: str, known: dict[str, TraceStep]) -> TraceSt
         record.at,
         record.key,
     )
+
+
+def _head_of(record: Record) -> _Head | None:
+    """Give what a trace needs of an event; a framed one is read whole, JSON is only looked at."""
+    try:
+        return _head(record.value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        event = event_in(record)
+    return None if event is None else _Head(event.event_id, event.type, event.causation_id)
 
 
 def _ordered(known: dict[str, TraceStep], event_id: str) -> list[TraceStep]:

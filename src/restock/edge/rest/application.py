@@ -14,7 +14,7 @@ import msgspec
 from restock.core.clock import timestamp
 from restock.core.errors import Refused, RestockError
 from restock.core.text import MAX_NAME
-from restock.edge.rest import ordering, probes, published, registry
+from restock.edge.rest import ordering, probes, published, registry, streamhouse
 from restock.edge.rest.keys import Keys
 from restock.edge.rest.live import Live
 from restock.edge.rest.manual import Manual
@@ -132,7 +132,7 @@ class Application:
                 route = verbs[wanted]
                 return route, self.meters.route(route.verb, route.path), parameters
         if not found:
-            raise no_page(path)
+            raise streamhouse.absent(path)
         known = {each for verbs, _ in found for each in verbs}
         allow = ", ".join(sorted(known | {"OPTIONS"} | ({"HEAD"} if "GET" in known else set())))
         if wanted in known:
@@ -174,7 +174,8 @@ def all_routes(app: Served, meters: Meters, condition: probes.Condition, service
         if (operation.verb, operation.path) not in taken
     ]
     common = [each for each in probes.routes(app, condition, meters) if (each.verb, each.path) not in taken]
-    routes = [*special, *plain, Live(app, condition).route(), *registry.routes(app.registry), *common]
+    others = [Live(app, condition).route(), *registry.routes(app.registry), *streamhouse.routes(app)]
+    routes = [*special, *plain, *others, *common]
     return [*routes, *Manual(routes).routes()]
 
 

@@ -60,6 +60,8 @@ class Route:
     media: str = "application/json"
     refusal: type | None = None
     """What an error looks like, where a published form is another than the problem document."""
+    whole: bool = False
+    """Whether a list is answered as a plain array, as an interface was published."""
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -69,7 +71,8 @@ class Route:
     @property
     def is_list(self) -> bool:
         """Tell whether the answer is {"items": [...], "next": "..."}."""
-        return (self.verb == "GET" and not self.as_row and self.refusal is None) and (
+        published = self.whole or self.refusal is not None
+        return (self.verb == "GET" and not self.as_row and not published) and (
             self.page is not None
             or get_origin(self.reply) is list
             or (isinstance(self.reply, type) and issubclass(self.reply, Frame))
