@@ -59,7 +59,7 @@ docs: install ## reference pages, written from the program
 	$(BIN)/python docs/generate.py
 
 lock: install ## pin the newest allowed versions
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra prove --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra prove --extra kafka --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
 	$(BIN)/uv pip compile --group ci --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.ci.lock
 
 clean: services-down ## remove the environment, caches and the state in ./var

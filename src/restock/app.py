@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
-from restock.adapters.database.presence import FilePresence
 from restock.adapters.dispatch.files import OrderFiles
+from restock.adapters.streams import stream_of
 from restock.analytics import consumer as analytics_consumer
 from restock.analytics import store as analytics_store
 from restock.analytics.model import TYPES
@@ -21,7 +21,7 @@ from restock.core.ids import Ids
 from restock.decisions.library import Library
 from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
-from restock.engine.stream import EmbeddedLog, Relay, Subscriber
+from restock.engine.stream import Relay, Stream, Subscriber
 from restock.inventory import service as inventory_service
 from restock.inventory import store as inventory_store
 from restock.inventory.consumer import InventoryConsumer
@@ -63,7 +63,7 @@ class App:
     clock: Clock
     ids: Ids
     databases: EmbeddedDatabases
-    stream: EmbeddedLog
+    stream: Stream
     orders: OrdersService
     inventory: InventoryService
     suppliers: SuppliersService
@@ -146,13 +146,14 @@ async def opened(settings: Settings, clock: Clock | None = None, ids: Ids | None
             await asyncio.gather(*app.tasks, return_exceptions=True)
             for subscriber in app.subscribers:
                 await subscriber.close()
+            await app.stream.close()
     finally:
         await files.close()
         await databases.close()
 
 
 async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderFiles, clock: Clock, ids: Ids) -> App:
-    stream = EmbeddedLog(databases["stream"], clock, FilePresence(settings.home))
+    stream = stream_of(databases["stream"], clock, settings.home, settings.kafka_servers, settings.kafka_prefix)
     for topic, partitions in TOPICS.items():
         await stream.create_topic(topic, partitions)
     orders = OrdersService(databases["oms"], clock, ids)
@@ -215,7 +216,7 @@ async def _known(replenishment: ReplenishmentService, purchasing: PurchasingServ
 
 
 def _subscribers(
-    databases: EmbeddedDatabases, stream: EmbeddedLog, stock: InventoryConsumer, waker: ReplenishmentConsumer
+    databases: EmbeddedDatabases, stream: Stream, stock: InventoryConsumer, waker: ReplenishmentConsumer
 ) -> list[Subscriber]:
     inventory = databases["inventory"]
     return [

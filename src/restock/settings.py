@@ -33,6 +33,10 @@ class Settings:
     """The flow that replenishes."""
     dispatch_process: bool = True
     """Whether a server writes order files in a process of its own."""
+    kafka_servers: str = ""
+    """The Kafka cluster that carries events, such as 127.0.0.1:9092; empty means the embedded log."""
+    kafka_prefix: str = ""
+    """What stands before the names of topics and groups on Kafka, so that homes can share a cluster."""
     queue_limit: int = 1024
     """Callers that may wait at the flow's door before it answers 503."""
 
