@@ -6,7 +6,7 @@ BIN := .venv/bin
 RETAIL ?= ../shared/data/online-retail
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-ci services services-down demo demo-retail test slow check format bench docs lock clean
+.PHONY: help install install-ci services services-down demo demo-retail test slow crash check format bench docs lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -40,6 +40,10 @@ test: install ## everything, under 6 minutes; what needs a server is skipped wit
 
 slow: install ## the suites marked slow
 	$(BIN)/python -m pytest -q -n auto -m slow
+
+crash: install ## the large crash run: 10,000 orders, 200 kills, 10 freezes
+	RESTOCK_CRASH_ORDERS=10000 RESTOCK_CRASH_KILLS=200 RESTOCK_CRASH_FREEZES=10 \
+		$(BIN)/python -m pytest -q -s -n 0 -m slow tests/scenario/test_loop_many_processes.py
 
 check: install ## format, lint, types, import rules, tidy
 	$(BIN)/ruff format --check .

@@ -101,7 +101,9 @@ def _request(operation: Operation) -> str:
     for field in fields(operation.request):
         needed = field.default is MISSING and field.default_factory is MISSING
         default = "" if needed or field.default is MISSING else json.dumps(str(field.default))
-        rows.append((code(field.name), code(_type(hints[field.name])), "yes" if needed else "", code(default)))
+        rows.append(
+            (code(field.name.rstrip("_")), code(_type(hints[field.name])), "yes" if needed else "", code(default))
+        )
     body = table(["member", "type", "required", "default"], rows) if rows else "Takes nothing.\n"
     return f"### {operation.name}\n\n{operation.summary}.\n\n{body}"
 

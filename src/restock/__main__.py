@@ -80,8 +80,7 @@ class Program:
         from restock.adapters.streams import both_streams  # noqa: PLC0415 - one command moves streams
         from restock.core.clock import SystemClock  # noqa: PLC0415 - as above
 
-        settings = self._loaded[0]
-        async with both_streams(settings.home, SystemClock(), settings.kafka_servers, settings.kafka_prefix) as streams:
+        async with both_streams(self._loaded[0], SystemClock()) as streams:
             yield streams
 
     def rulebook(self, name: str) -> Rulebook:
@@ -138,11 +137,12 @@ class Program:
         unset = any(one.name == "port" and one.origin == "default" for one in self.configuration())
         own = {"port": ports[0]} if len(ports) == 1 and unset else {}
         settings = Program({**self._flags, **own, **{k: v for k, v in flags.items() if v is not None}})._loaded[0]
+        alone = services[0] if len(services) == 1 else ""
 
         async def session() -> int:
             async with opened(settings) as app:
                 return await server.serve(
-                    app, settings, background=background, announce=announce, access_log=access_log
+                    app, settings, background=background, announce=announce, access_log=access_log, service=alone
                 )
 
         with exclusive(settings.home, "server", "A restore is going on in this home.", shared=True):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from restock.core.errors import InvalidInput
 from restock.core.text import optional_name
+from restock.engine.stream.port import SESSION_SECONDS
 
 PREFIX = "RESTOCK_"
 FILE = "restock.toml"
@@ -37,6 +38,12 @@ class Settings:
     """The Kafka cluster that carries events, such as 127.0.0.1:9092; empty means the embedded log."""
     kafka_prefix: str = ""
     """What stands before the names of topics and groups on Kafka, so that homes can share a cluster."""
+    session_seconds: int = int(SESSION_SECONDS)
+    """Silence after which a process that consumes events is taken for dead, and its partitions are given to others."""
+    rough_seed: int = 0
+    """For tests: the stream delivers records twice and batches again, as it may, drawn from this seed; 0 does not."""
+    event_format: str = "json"
+    """What events are published in: json, or avro, framed for tools that know Kafka's registries. Both are read."""
     queue_limit: int = 1024
     """Callers that may wait at the flow's door before it answers 503."""
 
@@ -44,9 +51,14 @@ class Settings:
 LIMITS = {
     "port": (0, 65535),  # what TCP has
     "demand_window_days": (1, 3650),  # ten years: older sales tell nothing of tomorrow's
+    "session_seconds": (1, 300),  # a second is twice the pause between two signs of life
+    "rough_seed": (0, 1_000_000_000),  # any seed
     "queue_limit": (1, 1_000_000),  # callers whose sockets one process can hold
 }
 """The least and the most of each number."""
+
+CHOICES = {"event_format": ("json", "avro")}
+"""What some texts may be."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +129,10 @@ def _read(name: str, value: object, default: object) -> object:
         raise InvalidInput(f"{value!r} is neither true nor false.", field=name)
     if isinstance(default, int):
         return _number(name, value)
-    return optional_name(str(value), name)
+    text, choices = str(value), CHOICES.get(name.removeprefix(PREFIX).lower())
+    if choices and text not in choices:
+        raise InvalidInput(f"{text[:50]!r} is not {' or '.join(choices)}.", field=name)
+    return optional_name(text, name)
 
 
 def _number(name: str, value: object) -> int:

@@ -28,6 +28,8 @@ from restock.edge.cli import (
     serve,
     setup,
     stores,
+    stream_move,
+    streams,
     transfer,
 )
 from restock.edge.cli.meanings import ELSEWHERE, MEANINGS
@@ -35,7 +37,8 @@ from restock.edge.cli.root import COMMANDS, root
 from restock.services import OPERATIONS
 
 MODULES = (
-    completion, decide, demo, explain, flows, measure, operations, replay, replenish, rules, serve, setup, stores, transfer,
+    completion, decide, demo, explain, flows, measure, operations, replay, replenish, rules, serve, setup, stores,
+    stream_move, streams, transfer,
 )  # fmt: skip
 
 

@@ -129,3 +129,18 @@ async def test_an_empty_value_and_none_arrive_as_they_are(stream: Stream) -> Non
     empty, nothing = await stream.publish([message(value=b""), Message("orders", "k", None)])
     assert (await stream.read(*empty, 1))[0].value == b""
     assert (await stream.read(*nothing, 1))[0].value is None
+
+
+async def test_a_group_is_forgotten_once_nobody_of_it_lives(stream: Stream) -> None:
+    await numbered(stream, 10)
+    consumer = stream.consumer("g", ["orders"])
+    await taken(consumer, 10)
+    with pytest.raises(Conflict, match="1 living members"):
+        await stream.forget("g")
+    await consumer.close()
+    assert await stream.forget("g")
+    assert not await stream.forget("g")
+    assert await stream.groups() == []
+    again = stream.consumer("g", ["orders"])
+    assert len(await taken(again, 10)) == 10
+    await again.close()

@@ -292,3 +292,23 @@ async def test_a_publish_between_two_waits_is_not_missed(stream: Stream) -> None
 
 async def _publish(stream: Stream) -> None:
     await stream.publish([message()])
+
+
+async def test_a_producer_may_choose_the_partition_and_leave_out_the_key(stream: Stream) -> None:
+    places = await stream.publish_to([(3, message("", b"a")), (1, message("k", b"b")), (3, message("k", b"c"))])
+    assert [(one.partition, one.offset) for one in places] == [(3, 0), (1, 0), (3, 1)]
+    assert [(r.key, r.value) for r in await stream.read("orders", 3, 0, 10)] == [("", b"a"), ("k", b"c")]
+    with pytest.raises(NotFound, match="no partition 9"):
+        await stream.publish_to([(0, message("k", b"d")), (9, message("k", b"d"))])
+    assert await stream.read("orders", 0, 0, 10) == []
+
+
+async def test_a_topic_tells_when_it_was_made_and_how_large_it_is(stream: Stream) -> None:
+    empty = await stream.describe("orders")
+    assert (empty.partitions, empty.bytes) == (PARTITIONS, 0)
+    await stream.publish([message(value=b"x" * 1000)])
+    filled = await stream.describe("orders")
+    assert filled.bytes >= 1000
+    assert filled.created_at == empty.created_at
+    with pytest.raises(NotFound):
+        await stream.describe("nothing")

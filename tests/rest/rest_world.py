@@ -166,10 +166,10 @@ def stocked(home: Path, more: int = 0) -> None:
 
 
 @contextmanager
-def server(home: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def server(home: Path, *services: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run a server; give the process and its address. It is killed at the end if it still runs."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "restock", "serve", "--port", "0"],
+        [sys.executable, "-m", "restock", "serve", *services, "--port", "0"],
         env={**os.environ, "RESTOCK_HOME": str(home), "RESTOCK_DISPATCH_PROCESS": "false", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

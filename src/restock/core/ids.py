@@ -6,6 +6,8 @@ With a simulated clock and a seeded source the same run gives the same identifie
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from itertools import count
 from random import Random
 from typing import Protocol
 
@@ -55,13 +57,13 @@ class Ids:
         """Give the next identifier: 48 bits of milliseconds, 12 bits of sequence, 62 random bits, as 36 characters."""
         return self.many(1)[0]
 
-    def many(self, count: int) -> list[str]:
+    def many(self, number: int) -> list[str]:
         """Give the next identifiers, with one look at the clock."""
         stamp = max(int(self._clock.now().timestamp() * 1000) << 12, self._last + 1)
-        self._last = stamp + count - 1
+        self._last = stamp + number - 1
         bits = self._source.getrandbits
         made = []
-        for one in range(stamp, stamp + count):
+        for one in range(stamp, stamp + number):
             text = f"{(one >> 12) << 80 | 7 << 76 | (one & 0xFFF) << 64 | 2 << 62 | bits(62):032x}"
             made.append(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
         return made
@@ -69,3 +71,8 @@ class Ids:
     def short(self, prefix: str) -> str:
         """Give an identifier as the published events write it: the prefix and 8 upper-case hexadecimal digits."""
         return f"{prefix}-{self._source.getrandbits(32):08X}"
+
+    def shorts(self, prefix: str) -> Iterator[str]:
+        """Give consecutive identifiers in the form of `short`, from a random first one: they lie together in an index."""
+        for number in count(self._source.getrandbits(32)):
+            yield f"{prefix}-{number & 0xFFFFFFFF:08X}"

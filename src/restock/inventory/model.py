@@ -7,8 +7,9 @@ nothing promised is forgotten. A receipt serves backorders first.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from restock.core.defaults import DEFAULT_UNIT, DEFAULT_WAREHOUSE
 from restock.core.errors import InvalidInput
@@ -17,6 +18,13 @@ from restock.core.text import name
 
 LOW_STOCK = 10 * ONE
 """Below this many available, a stock event is labelled LowStock, as published. It labels; it triggers nothing."""
+
+
+IN_STOCK, RESERVED, LOW, OUT = "InStock", "Reserved", "LowStock", "OutOfStock"
+"""The published labels of stock; an order that leaves enough is told as Reserved."""
+
+Place = tuple[str, str]
+"""Product and warehouse."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +47,7 @@ class StockCount:
     warehouse_id: str = DEFAULT_WAREHOUSE
 
 
-@dataclass(frozen=True, slots=True)
-class Stock:
+class Stock(NamedTuple):
     """Stock of one product in one warehouse. `version` counts its changes; `received_total` is all ever received."""
 
     on_hand: int
@@ -56,36 +63,29 @@ class Stock:
 
     def reserve(self, quantity: int) -> Stock:
         """Promise the quantity: what is available now, the rest from a later receipt."""
-        taken = min(quantity, self.available)
-        return replace(
-            self,
-            reserved=self.reserved + taken,
-            backordered=self.backordered + quantity - taken,
-            version=self.version + 1,
-        )
+        on_hand, reserved, backordered, received_total, version = self
+        taken = min(quantity, on_hand - reserved)
+        return Stock(on_hand, reserved + taken, backordered + quantity - taken, received_total, version + 1)
 
     def receive(self, quantity: int) -> Stock:
         """Put goods on the shelf; backorders are served first."""
-        served = min(quantity + self.available, self.backordered)
-        return replace(
-            self,
-            on_hand=self.on_hand + quantity,
-            reserved=self.reserved + served,
-            backordered=self.backordered - served,
-            received_total=self.received_total + quantity,
-            version=self.version + 1,
+        on_hand, reserved, backordered, received_total, version = self
+        served = min(quantity + on_hand - reserved, backordered)
+        return Stock(
+            on_hand + quantity, reserved + served, backordered - served, received_total + quantity, version + 1
         )
 
-    def count(self, on_hand: int, reserved: int) -> Stock:
+    def count(self, on_hand: int, reserved: int) -> Stock:  # type: ignore[override]  # nobody counts a member of a tuple
         """Replace what is believed by what was counted."""
-        return replace(self, on_hand=on_hand, reserved=reserved, version=self.version + 1)
+        return Stock(on_hand, reserved, self.backordered, self.received_total, self.version + 1)
 
     @property
     def status(self) -> str:
         """The published label of this stock."""
-        if self.available == 0:
-            return "OutOfStock"
-        return "LowStock" if self.available < LOW_STOCK else "InStock"
+        left = self.on_hand - self.reserved
+        if left == 0:
+            return OUT
+        return LOW if left < LOW_STOCK else IN_STOCK
 
 
 def item(row: Mapping[str, object]) -> Item:

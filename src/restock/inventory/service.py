@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from restock.core.clock import Clock, timestamp
 from restock.core.errors import InvalidInput
-from restock.core.event import Event
 from restock.core.frame import batches
 from restock.core.ids import Ids
-from restock.core.quantity import from_scaled, to_scaled
+from restock.core.quantity import to_scaled
 from restock.core.reply import Stored
 from restock.engine.database import Database, Transaction
 from restock.inventory import store
-from restock.inventory.model import Item, Stock, StockCount, checked_count, checked_item
+from restock.inventory.model import Item, Place, Stock, StockCount, checked_count, checked_item
+from restock.inventory.news import COUNTED, News
 from restock.inventory.port import (
     BackorderFrame,
     BackordersRequest,
@@ -22,9 +22,6 @@ from restock.inventory.port import (
     PutItemsRequest,
     PutStockRequest,
 )
-
-TOPIC = "inventory-updates"
-PARTITIONS = 4
 
 MAX_PAGE = 1000
 """Rows in one page."""
@@ -80,8 +77,8 @@ class InventoryService:
         at = timestamp(self._clock.now())
         known = await store.stock_of(tx, [one.product_id for one in counts])
         first = await store.first_stock(tx, [(one.product_id, one.warehouse_id) for one in counts], known)
-        changed: dict[store.Place, Stock] = {}
-        events = []
+        changed: dict[Place, Stock] = {}
+        news = self.news(at)
         for one in counts:
             place = (one.product_id, one.warehouse_id)
             before = changed.get(place) or known.get(place)
@@ -91,31 +88,15 @@ class InventoryService:
             before = before or first[place]
             after = before.count(on_hand, reserved)
             changed[place] = after
-            events.append(self.stock_event("StockCounted", place, before, after, at))
+            news.tell(COUNTED, place, before, after)
         await store.put_items(tx, [Item(one.product_id) for one in counts], replace=False)
         await store.put_stock(tx, changed, at)
-        await store.OUTBOX.add(tx, events)
+        await store.OUTBOX.add_encoded(tx, news.events)
         return len(changed)
 
-    def stock_event(
-        self, kind: str, place: store.Place, before: Stock, after: Stock, at: str, order_id: str = "", cause: str = ""
-    ) -> Event:
-        """Make the published event of a stock change, with version and received total beside the published members."""
-        product, warehouse = place
-        status = after.status
-        data = {
-            "sku": product,
-            "order_id": order_id,
-            "change": from_scaled(after.available - before.available),
-            "new_quantity": from_scaled(after.available),
-            "status": "Reserved" if kind == "StockReserved" and status == "InStock" else status,
-            "timestamp": at,
-            "warehouse_id": warehouse,
-            "version": after.version,
-            "received_total": from_scaled(after.received_total),
-            "backordered": from_scaled(after.backordered),
-        }
-        return Event(self._ids.new(), kind, TOPIC, product, at, data, cause)
+    def news(self, at: str) -> News:
+        """Begin the events of a unit of work."""
+        return News(self._ids, at)
 
 
 def _limit(limit: int) -> int:

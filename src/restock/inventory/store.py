@@ -17,7 +17,7 @@ from restock.engine.database.statement import Upsert
 from restock.engine.stream.inbox import Inbox
 from restock.engine.stream.outbox import Outbox
 from restock.engine.stream.tables import inbox_table, outbox_table
-from restock.inventory.model import Item, Stock
+from restock.inventory.model import Item, Place, Stock
 from restock.inventory.port import BackorderFrame, CatalogueFrame, PositionFrame
 
 SCHEMA = Schema("inventory", Path(__file__).parent / "migrations")
@@ -62,9 +62,6 @@ _INBOX_TABLE = inbox_table(METADATA)
 ORDERS_INBOX = Inbox(_INBOX_TABLE, "inventory.orders")
 RECEIPTS_INBOX = Inbox(_INBOX_TABLE, "inventory.receipts")
 REVISION = Revision(revision_table(METADATA), "inventory")
-
-Place = tuple[str, str]
-"""Product and warehouse."""
 
 _L, _I, _B = INVENTORY_LEVELS.c, ITEM.c, BACKORDER.c
 _POSITIONS = Statement(

@@ -20,11 +20,19 @@ MAX_ORDERS = 1000
 """Orders in one request, and orders in one page."""
 
 
+TOPIC = "orders"
+"""Where accepted orders are told, by their customer."""
+
+FIRST_VERSION, VERSION = 1, 2
+"""The published order interfaces: the first, and the one that everybody gets who names none."""
+
+
 @dataclass(frozen=True)
 class PlaceRequest:
-    """Orders to accept."""
+    """Orders to accept. `schema_version` is the published interface they come by, 1 or 2: it is counted, nothing else."""
 
     orders: list[NewOrder]
+    schema_version: int = VERSION
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,20 @@ class Order:
     shipping_address: str | None
     status: str
     created_at: str
+
+
+@dataclass(frozen=True)
+class CountsRequest:
+    """How many orders there are; nothing to choose."""
+
+
+@dataclass(frozen=True)
+class OrderCounts:
+    """Orders accepted since ever, and how many of them came by each published interface."""
+
+    orders: int
+    v1: int
+    v2: int
 
 
 @dataclass(frozen=True)
@@ -205,6 +227,10 @@ class Orders(Protocol):
         """Give a page of orders, newest first."""
         ...
 
+    async def counts(self, request: CountsRequest) -> OrderCounts:
+        """Give how many orders were accepted: what is stored, so it is right after a restart too."""
+        ...
+
     async def demand(self, request: DemandRequest) -> DemandFrame:
         """Give the demand of the products for which it is known; what is missing is unknown, never 0."""
         ...
@@ -249,6 +275,7 @@ OPERATIONS = (
         status=201,
     ),
     Operation("orders.orders", OrdersRequest, OrderPage, "GET", _BASE, "Orders, newest first"),
+    Operation("orders.counts", CountsRequest, OrderCounts, "GET", f"{_BASE}/counts", "How many orders there are"),
     Operation("orders.order", OrderRequest, Order, "GET", f"{_BASE}/{{order_id}}", "One order"),
     Operation("orders.demand", DemandRequest, DemandFrame, "POST", f"{_BASE}/demand/query", "Demand of many products"),
     Operation(

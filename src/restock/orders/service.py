@@ -17,14 +17,18 @@ from restock.orders.history_store import history_lines
 from restock.orders.model import Demand, stated
 from restock.orders.placing import Placing
 from restock.orders.port import (
+    FIRST_VERSION,
     MAX_ORDERS,
+    VERSION,
     AddHistoryRequest,
+    CountsRequest,
     DemandFrame,
     DemandRequest,
     FinishImportRequest,
     HistoryImports,
     ImportsRequest,
     Order,
+    OrderCounts,
     OrderPage,
     OrderRequest,
     OrdersRequest,
@@ -54,6 +58,7 @@ class OrdersService:
         self._clock = clock
         self._ids = ids
         self._placed = placed
+        self._counted = store.Counted()
 
     async def place(self, request: PlaceRequest) -> Placements:
         """Accept each order that is right: durable, with its OrderPlaced event, before the answer."""
@@ -61,7 +66,11 @@ class OrdersService:
             raise InvalidInput(
                 f"{len(request.orders)} orders are too many at once.", field="orders", remedy=f"Send {MAX_ORDERS}."
             )
-        placing = Placing(request.orders, self._ids, timestamp(self._clock.now()))
+        if request.schema_version not in {FIRST_VERSION, VERSION}:
+            raise InvalidInput(
+                f"{request.schema_version} is no published interface.", field="schema_version", remedy="Give 1 or 2."
+            )
+        placing = Placing(request.orders, self._ids, timestamp(self._clock.now()), request.schema_version)
         if len(placing):
             await self._write(placing)
             self._placed()
@@ -78,6 +87,11 @@ class OrdersService:
             except KeyTaken:
                 continue
         raise Unavailable("Others keep taking the same order identifiers.", remedy="Try again.")
+
+    async def counts(self, request: CountsRequest) -> OrderCounts:
+        """Give how many orders were accepted."""
+        orders, first = await self._counted.read(self._database)
+        return OrderCounts(orders, first, orders - first)
 
     async def order(self, request: OrderRequest) -> Order:
         """Give an order. Raises NotFound."""

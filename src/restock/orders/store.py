@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from restock.core.errors import NotFound
 from restock.core.quantity import from_scaled
@@ -14,7 +14,7 @@ from restock.engine.database.once import Once
 from restock.engine.stream.outbox import Outbox, Waiting
 from restock.orders.model import OrderItem
 from restock.orders.port import Order, OrderPage
-from restock.orders.tables import CUSTOMER_ORDER, EFFECT, OUTBOX
+from restock.orders.tables import CUSTOMER_ORDER, EFFECT, FIRST_VERSION_ORDER, OUTBOX
 
 OUTBOX_EVENTS = Outbox(OUTBOX)
 
@@ -42,6 +42,11 @@ _ORDER = Statement(select(*_SHOWN, _C.seq).where(_C.order_id == bindparam("order
 _NEWEST = Statement(
     select(*_SHOWN).where(_C.seq < bindparam("before")).order_by(_C.seq.desc()).limit(bindparam("most"))
 )
+_NOTE_FIRST_VERSION = Statement(insert(FIRST_VERSION_ORDER))
+_COUNT_NEWER = Statement(
+    select(func.count(), func.coalesce(func.max(_C.seq), bindparam("known"))).where(_C.seq > bindparam("known"))
+)
+_COUNT_FIRST_VERSION = Statement(select(func.count()).select_from(FIRST_VERSION_ORDER))
 _NO_BOUND = (1 << 63) - 1
 
 _items = msgspec.json.Decoder(list[OrderItem]).decode
@@ -51,6 +56,29 @@ async def add(tx: Transaction, orders: Sequence[dict[str, object]], events: Sequ
     """Write orders and their events. Raises KeyTaken when an order identifier is taken."""
     await tx.write_many(_ADD, orders)
     await OUTBOX_EVENTS.add_encoded(tx, events)
+
+
+async def note_first_version(tx: Transaction, ids: Sequence[str]) -> None:
+    """Write down which orders came by the first published interface; all others need no row."""
+    await tx.write_many(_NOTE_FIRST_VERSION, [{"order_id": order_id} for order_id in ids])
+
+
+class Counted:
+    """How many orders there are: each is counted once, so that asking again costs only what came since.
+
+    Orders are never deleted, and the embedded store has one writer at a time: a lower `seq` cannot become visible later.
+    """
+
+    def __init__(self) -> None:
+        self._orders = 0
+        self._upto = 0
+
+    async def read(self, database: Database) -> tuple[int, int]:
+        """Give all orders, and those of the first published interface."""
+        ((newer, upto),) = await database.read(_COUNT_NEWER, {"known": self._upto})
+        self._orders, self._upto = self._orders + newer, upto
+        ((first,),) = await database.read(_COUNT_FIRST_VERSION)
+        return self._orders, first
 
 
 async def taken(tx: Transaction, ids: Sequence[str]) -> set[str]:

@@ -28,6 +28,9 @@ CUSTOMER_ORDER = Table(
     label("status"),
     moment("created_at"),
 )
+FIRST_VERSION_ORDER = Table(
+    "first_version_order", METADATA, label("order_id", primary_key=True), sqlite_with_rowid=False
+)
 OUTBOX = outbox_table(METADATA)
 EFFECT = effect_table(METADATA)
 DEMAND = Table(

@@ -17,8 +17,8 @@ from pathlib import Path
 from restock.core.errors import StorageUnusable
 from restock.engine.stream.port import SESSION_SECONDS
 
-BEAT_SECONDS = 1.0
-"""A beat is written at most so often: a tenth of the silence after which a member is given up."""
+BEAT_SECONDS = 0.25
+"""A beat is written at most so often: far below the shortest silence after which a member is given up."""
 
 FOLDER = "members"
 

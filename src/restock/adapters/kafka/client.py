@@ -42,6 +42,7 @@ _UNKNOWN = frozenset(
         KafkaError._UNKNOWN_TOPIC,
         KafkaError._UNKNOWN_PARTITION,
         KafkaError.UNKNOWN_TOPIC_ID,
+        KafkaError.GROUP_ID_NOT_FOUND,
     }
 )
 _DENIED = frozenset(

@@ -27,6 +27,11 @@ LINGER_MS = 5
 LOOK_SECONDS = 0.002
 """How often the thread looks for the next publish while answers are out."""
 
+BY_KEY = -1
+"""The partition that stands for the one of the key."""
+
+Headers = list[tuple[str, str | bytes | None]]
+
 Places = list[tuple[int, int]]
 """Partition and offset of each message."""
 
@@ -36,11 +41,11 @@ AGAIN = "Publish again with the same event ids."
 class _Publish:
     """One publish: what it still waits for."""
 
-    def __init__(self, messages: Sequence[Message], prefix: str) -> None:
-        self.messages = messages
+    def __init__(self, placed: Sequence[tuple[int, Message]], prefix: str) -> None:
+        self.placed = placed
         self.prefix = prefix
-        self.places: Places = [(0, -1)] * len(messages)
-        self.left = len(messages)
+        self.places: Places = [(0, -1)] * len(placed)
+        self.left = len(placed)
         self.error: KafkaError | None = None
         self._loop = asyncio.get_running_loop()
         self.answer: asyncio.Future[Places] = self._loop.create_future()
@@ -63,7 +68,7 @@ class _Publish:
         if self.answer.done():
             return
         if self.error is not None:
-            failure = in_our_words(self.error, f"Publishing {len(self.messages)} messages did not succeed")
+            failure = in_our_words(self.error, f"Publishing {len(self.placed)} messages did not succeed")
             if isinstance(failure, Unavailable):
                 failure = Unavailable(failure.what, remedy=AGAIN)
             self.answer.set_exception(failure)
@@ -93,12 +98,15 @@ class Publisher:
         self._thread: Thread | None = None
         self._ending = False
 
-    async def publish(self, messages: Sequence[Message]) -> Places:
-        """Store messages that were checked; give their places. Raises Unavailable when it is not known whether all are."""
+    async def publish(self, placed: Sequence[tuple[int, Message]]) -> Places:
+        """Store messages that were checked, each in the partition given with it, or by its key where that is `BY_KEY`.
+
+        Gives their places. Raises Unavailable when it is not known whether all are stored.
+        """
         if self._thread is None:
             self._thread = Thread(target=self._work, name="kafka-publisher", daemon=True)
             self._thread.start()
-        job = _Publish(messages, self._prefix)
+        job = _Publish(placed, self._prefix)
         self._jobs.put(job)
         return await job.answer
 
@@ -131,16 +139,28 @@ class Publisher:
 
     def _hand_over(self, producer: Producer, job: _Publish) -> None:
         prefix, delivered = job.prefix, job.delivered
-        for place, (topic, key, value, headers) in enumerate(map(_parts, job.messages)):
+        for place, (partition, message) in enumerate(job.placed):
+            topic, key = (
+                message.topic,
+                message.key.encode() or None,
+            )  # a record without a key has null, as Kafka says it
+            headers: Headers = [(name, text.encode()) for name, text in message.headers.items()]
             while True:
                 try:
-                    producer.produce(prefix + topic, value, key, on_delivery=partial(delivered, place), headers=headers)
+                    producer.produce(
+                        prefix + topic,
+                        message.value,
+                        key,
+                        partition,
+                        on_delivery=partial(delivered, place),
+                        headers=headers,
+                    )
                 except BufferError:  # the queue is full: answers make room, and a time limit gives every message one
                     producer.flush(LOOK_SECONDS)
                     time.sleep(0)
                 except KafkaException as error:
                     job.error = job.error or error.args[0]
-                    job.done(len(job.messages) - place)
+                    job.done(len(job.placed) - place)
                     return
                 else:
                     break
@@ -153,8 +173,3 @@ class Publisher:
         while len(producer):
             producer.flush(LOOK_SECONDS)
         return Producer(self._settings) if any(error.fatal() for error in errors) else producer
-
-
-def _parts(message: Message) -> tuple[str, bytes, bytes | None, list[tuple[str, str | bytes | None]]]:
-    headers: list[tuple[str, str | bytes | None]] = [(name, text.encode()) for name, text in message.headers.items()]
-    return message.topic, message.key.encode(), message.value, headers

@@ -25,7 +25,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from restock.adapters.kafka.client import REQUEST_SECONDS, WIRE_BYTES, OwnThread, configured, in_our_words, told
 from restock.adapters.kafka.member import Member
-from restock.adapters.kafka.publisher import DELIVERY_SECONDS, Publisher
+from restock.adapters.kafka.publisher import BY_KEY, DELIVERY_SECONDS, Publisher
 from restock.adapters.kafka.reading import Reader
 from restock.adapters.kafka.seat import Seat
 from restock.core.errors import Conflict, InvalidInput, NotFound, Unavailable
@@ -38,6 +38,7 @@ from restock.engine.stream.port import (
     Message,
     Position,
     Record,
+    TopicFacts,
     Watermarks,
     check_message,
     checked_name,
@@ -54,6 +55,9 @@ TOPIC_SETTINGS = {
     "max.message.bytes": str(WIRE_BYTES),
 }
 """How topics are made; copies and `min.insync.replicas` are the cluster's business."""
+
+SAMPLE = 100
+"""Records of a partition by which its size is estimated: the client cannot ask a broker for it."""
 
 SETTLE_SECONDS = 0.05
 """Pause between two looks whether a new topic is known everywhere."""
@@ -117,19 +121,29 @@ class KafkaStream:
 
     async def publish(self, messages: Sequence[Message]) -> list[Position]:
         """Store all messages; return their places once every copy the cluster asks for has them."""
-        if not messages:
+        for one in messages:
+            check_message(one.topic, one.key, one.value, headers_bytes(one.topic, one.headers))
+            if one.topic not in self._counts:
+                await self.partitions(one.topic)
+        return await self._stored([(BY_KEY, one) for one in messages])
+
+    async def publish_to(self, placed: Sequence[tuple[int, Message]]) -> list[Position]:
+        """Store all messages, each in the partition given with it; an empty key is stored as none."""
+        for partition, one in placed:
+            check_message(one.topic, one.key or "-", one.value, headers_bytes(one.topic, one.headers))
+            await self._check_place(one.topic, partition)
+        return await self._stored(placed)
+
+    async def _stored(self, placed: Sequence[tuple[int, Message]]) -> list[Position]:
+        if not placed:
             return []
-        if len(messages) > MAX_PUBLISH:
+        if len(placed) > MAX_PUBLISH:
             raise InvalidInput(
-                f"{len(messages)} messages are too many for one publish.", remedy=f"Give at most {MAX_PUBLISH}."
+                f"{len(placed)} messages are too many for one publish.", remedy=f"Give at most {MAX_PUBLISH}."
             )
-        for topic, key, value, headers in [(one.topic, one.key, one.value, one.headers) for one in messages]:
-            check_message(topic, key, value, headers_bytes(topic, headers))
-            if topic not in self._counts:
-                await self.partitions(topic)
-        places = await self._publisher.publish(messages)
-        self._bells.ring({message.topic for message in messages})
-        return [Position(message.topic, *place) for message, place in zip(messages, places, strict=True)]
+        places = await self._publisher.publish(placed)
+        self._bells.ring({message.topic for _, message in placed})
+        return [Position(message.topic, *place) for (_, message), place in zip(placed, places, strict=True)]
 
     async def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
         """Give up to `limit` records from `offset` on, in order; fewer where records are large."""
@@ -144,6 +158,16 @@ class KafkaStream:
         """Give the first offset and the next offset to be written, by partition."""
         lows, highs = await asyncio.gather(self._offsets(topic, EARLIEST), self._offsets(topic, LATEST))
         return {part: Watermarks(low, highs[part]) for part, low in lows.items()}
+
+    async def describe(self, topic: str) -> TopicFacts:
+        """Give what is known of a topic: no moment, which brokers do not keep, and its bytes by its newest records."""
+        count, size = await self.partitions(topic), 0
+        for partition, (low, high) in (await self.watermarks(topic)).items():
+            if low < high:
+                seen = await self.read(topic, partition, max(low, high - SAMPLE), SAMPLE)
+                wide = sum(len(one.key) + len(one.value or b"") + headers_bytes(topic, one.headers) for one in seen)
+                size += wide * (high - low) // max(len(seen), 1)
+        return TopicFacts(count, "", size)
 
     async def committed(self, group: str, topic: str) -> dict[int, int]:
         """Give the next offset the group wants to read, by partition."""
@@ -191,12 +215,23 @@ class KafkaStream:
     async def reset(self, group: str, offsets: Mapping[Place, int]) -> None:
         """Let a group go on from other offsets; refused while a member lives."""
         await self._check_offsets(group, offsets)
-        living = await self.members(group)
-        if living:
-            raise Conflict(
-                f"Group {group} has {len(living)} living members.", remedy="Stop them, then move its offsets."
-            )
+        await self._nobody_lives(group)
         await self._alter(group, offsets)
+
+    async def forget(self, group: str) -> bool:
+        """Forget a group and its offsets; refused while a member lives."""
+        await self._nobody_lives(group)
+        name = self._prefix + group
+        try:
+            await self._asked(self._admin.delete_consumer_groups([name])[name], f"Group {group} cannot be forgotten")
+        except NotFound:
+            return False
+        return True
+
+    async def _nobody_lives(self, group: str) -> None:
+        living = len(await self.members(group))
+        if living:
+            raise Conflict(f"Group {group} has {living} living members.", remedy="Stop them, then try again.")
 
     async def offsets_at(self, topic: str, at: str) -> dict[int, int]:
         """Give by partition the offset of the first record stored at or after a moment, or the end."""

@@ -14,8 +14,9 @@ import msgspec
 from restock.core.clock import timestamp
 from restock.core.errors import Refused, RestockError
 from restock.core.text import MAX_NAME
-from restock.edge.rest import probes, published
+from restock.edge.rest import ordering, probes, published, registry
 from restock.edge.rest.keys import Keys
+from restock.edge.rest.live import Live
 from restock.edge.rest.manual import Manual
 from restock.edge.rest.message import (
     NO_PARAMETERS,
@@ -45,10 +46,11 @@ MAX_HOSTS = 64
 class Application:
     """REST over a running program."""
 
-    def __init__(self, app: Served, access: Access | None = None) -> None:
+    def __init__(self, app: Served, access: Access | None = None, service: str = "") -> None:
+        """`service` is the one that is served alone: some paths are published with different answers by different ones."""
         self.meters = Meters()
         self.condition = probes.Condition(app)
-        self.routes = all_routes(app, self.meters, self.condition)
+        self.routes = all_routes(app, self.meters, self.condition, service)
         self._access = access
         self._clock = app.clock
         self._table = Table(self.routes)
@@ -160,16 +162,19 @@ def _on_loopback(place: bytes) -> bool:
     return host in {b"localhost", b"[::1]"} or re.fullmatch(rb"127\.\d{1,3}\.\d{1,3}\.\d{1,3}", host) is not None
 
 
-def all_routes(app: Served, meters: Meters, condition: probes.Condition) -> list[Route]:
-    """Give every route: derived from the table of operations, published, probes, manual."""
-    special = published.routes(app, meters.flow)
+def all_routes(app: Served, meters: Meters, condition: probes.Condition, service: str = "") -> list[Route]:
+    """Give every route: derived from the table of operations, published, registry, probes, manual."""
+    special = [*published.routes(app, meters.flow), *ordering.routes(app)]
+    if service == ordering.SERVICE:
+        special.append(ordering.health(app, condition))
     taken = {(route.verb, route.path) for route in special}
     plain = [
         derived(operation, app.ports[operation.port])
         for operation in OPERATIONS.values()
         if (operation.verb, operation.path) not in taken
     ]
-    routes = [*special, *plain, *probes.routes(app, condition, meters)]
+    common = [each for each in probes.routes(app, condition, meters) if (each.verb, each.path) not in taken]
+    routes = [*special, *plain, Live(app, condition).route(), *registry.routes(app.registry), *common]
     return [*routes, *Manual(routes).routes()]
 
 

@@ -33,6 +33,7 @@ PAGES: Mapping[str, Page] = {
     "inventory.catalogue": Page("after", "product_id"),
     "inventory.backorders": Page("after", "number"),
     "orders.orders": Page("after", "order_id"),
+    "analytics.windows": Page("to", "start"),
 }
 """The lists that come in pages."""
 
@@ -57,6 +58,8 @@ class Route:
     as_row: bool = False
     """Whether the answer is the one row of a frame."""
     media: str = "application/json"
+    refusal: type | None = None
+    """What an error looks like, where a published form is another than the problem document."""
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -66,7 +69,7 @@ class Route:
     @property
     def is_list(self) -> bool:
         """Tell whether the answer is {"items": [...], "next": "..."}."""
-        return (self.verb == "GET" and not self.as_row) and (
+        return (self.verb == "GET" and not self.as_row and self.refusal is None) and (
             self.page is not None
             or get_origin(self.reply) is list
             or (isinstance(self.reply, type) and issubclass(self.reply, Frame))

@@ -84,15 +84,17 @@ async def serve(
     announce: Callable[[str], None],
     stop: asyncio.Event | None = None,
     access_log: bool = False,
+    service: str = "",
 ) -> int:
     """Serve until a signal or `stop`; give the exit code. Raises InvalidInput for the host, Unavailable for a busy port.
 
-    `announce` is told the address once requests are answered there. A second signal stops at once.
+    `announce` is told the address once requests are answered there. A second signal stops at once. `service` is the one that
+    is served alone.
     """
     stop = stop or asyncio.Event()
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(AccessLog(app.clock)) if access_log else None
-        application = Application(app, log)
+        application = Application(app, log, service)
         listener = stack.enter_context(contextlib.closing(bound(settings.host, settings.port)))
         door, at_once = Door(application), asyncio.Event()
         async with _background_work(app, background):

@@ -8,7 +8,7 @@ from restock.core.errors import Conflict, InvalidInput, NotFound
 from restock.engine.database import Database, Transaction
 from restock.engine.stream import log_tables as sql
 from restock.engine.stream.members import stored
-from restock.engine.stream.port import GroupMember, TopicPartition, Watermarks, checked_name
+from restock.engine.stream.port import GroupMember, TopicFacts, TopicPartition, Watermarks, checked_name
 from restock.engine.stream.presence import Presence
 
 
@@ -29,6 +29,12 @@ class Groups:
         number, _ = await self._topic(topic)
         found = await self._database.read(sql.WATERMARKS, {"wanted": number})
         return {part: Watermarks(low, high) for part, low, high in found}
+
+    async def describe(self, topic: str) -> TopicFacts:
+        """Give what is known of a topic."""
+        await self._topic(topic)
+        ((partitions, created_at, size),) = await self._database.read(sql.FACTS, {"wanted": topic})
+        return TopicFacts(partitions, created_at, int(size))
 
     async def committed(self, group: str, topic: str) -> dict[int, int]:
         """Give the next offset the group wants to read, by partition."""
@@ -114,17 +120,30 @@ class Groups:
         await self.commit(group, offsets)  # makes what is missing, and checks
 
         async def unit(tx: Transaction) -> None:
-            living = [one for one in (await stored(tx, group)).members if self._presence.lives(one)]
-            if living:
-                raise Conflict(
-                    f"Group {group} has {len(living)} living members.", remedy="Stop them, then move its offsets."
-                )
+            await self._nobody_lives(tx, group)
             for (topic, part), offset in offsets.items():
                 number = await self.number(topic, part)
                 where = {"of_group": group, "of_topic": number, "of_partition": part}
                 await tx.write(sql.SET_COMMIT, {**where, "new_next": offset})
 
         await self._database.write("reset", unit)
+
+    async def forget(self, group: str) -> bool:
+        """Forget a group and its offsets; refused while a member lives."""
+
+        async def unit(tx: Transaction) -> bool:
+            await self._nobody_lives(tx, group)
+            known = bool(await tx.read(sql.KNOWN, {"of_group": group}))
+            await tx.write(sql.DROP_MEMBERS, {"of_group": group})
+            await tx.write(sql.DROP_COMMITS, {"of_group": group})
+            return known
+
+        return await self._database.write("forget", unit)
+
+    async def _nobody_lives(self, tx: Transaction, group: str) -> None:
+        living = sum(self._presence.lives(one) for one in (await stored(tx, group)).members)
+        if living:
+            raise Conflict(f"Group {group} has {living} living members.", remedy="Stop them, then try again.")
 
     async def _topic(self, name: str) -> tuple[int, int]:
         """Give the topic's number and count, which never change. Raises NotFound."""

@@ -103,7 +103,25 @@ class EmbeddedLog(Groups):
             raise InvalidInput(
                 f"{len(messages)} messages are too many for one publish.", remedy=f"Give at most {MAX_PUBLISH}."
             )
-        layout = await self._layout(messages)
+        return await self._stored(messages, await self._layout(messages))
+
+    async def publish_to(self, placed: Sequence[tuple[int, Message]]) -> list[Position]:
+        """Store all messages or none, each in the partition given with it."""
+        if not placed:
+            return []
+        if len(placed) > MAX_PUBLISH:
+            raise InvalidInput(
+                f"{len(placed)} messages are too many for one publish.", remedy=f"Give at most {MAX_PUBLISH}."
+            )
+        layout: Layout = defaultdict(lambda: defaultdict(list))
+        for place, (partition, message) in enumerate(placed):
+            topic, key, value, headers = message.topic, message.key, message.value, message.headers
+            check_message(topic, key or "-", value, headers_bytes(topic, headers))
+            layout[await self.number(topic, partition)][partition].append((place, (key, value, headers)))
+        return await self._stored([message for _, message in placed], layout)
+
+    async def _stored(self, messages: Sequence[Message], layout: Layout) -> list[Position]:
+        """Append the entries; give their places once they are durable."""
         places: list[tuple[int, int]] = [(0, 0)] * len(messages)
 
         at = timestamp(self._clock.now())

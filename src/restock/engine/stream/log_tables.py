@@ -75,6 +75,15 @@ MEMBER = Table(
 
 ALL_TOPICS = Statement(select(TOPIC.c.name, TOPIC.c.id, TOPIC.c.partitions).order_by(TOPIC.c.name))
 ONE_TOPIC = Statement(select(TOPIC.c.id, TOPIC.c.partitions).where(TOPIC.c.name == bindparam("wanted")))
+FACTS = Statement(
+    select(
+        TOPIC.c.partitions,
+        TOPIC.c.created_at,
+        select(func.coalesce(func.sum(func.length(BATCH.c.batch)), 0))
+        .where(BATCH.c.topic == TOPIC.c.id)
+        .scalar_subquery(),
+    ).where(TOPIC.c.name == bindparam("wanted"))
+)
 ADD_TOPIC = Statement(insert(TOPIC))
 ADD_PARTITION = Statement(insert(PARTITION))
 WATERMARKS = Statement(
@@ -154,6 +163,8 @@ KNOWN = Statement(
 )
 ADD_COMMIT = Statement(insert(COMMITTED))
 GROUPS = Statement(select(COMMITTED.c.consumer_group).distinct())
+DROP_COMMITS = Statement(delete(COMMITTED).where(COMMITTED.c.consumer_group == bindparam("of_group")))
+DROP_MEMBERS = Statement(delete(MEMBER).where(MEMBER.c.consumer_group == bindparam("of_group")))
 SET_COMMIT = Statement(
     update(COMMITTED)
     .where(

@@ -8,7 +8,8 @@ Promises, the weaker of both sides (nobody may rely on more):
 4. Every record reaches each group at least once. A crash between a publish and its answer may leave the record twice, so
    effects are made to happen once by the inbox, never by the stream.
 5. A committed offset never goes back.
-6. Keys, values and headers arrive byte for byte; a key is never empty. A value may be None, Kafka's tombstone.
+6. Keys, values and headers arrive byte for byte; a key is never empty, except where `publish_to` placed a record without
+   one. A value may be None, Kafka's tombstone.
 7. A partition has one living owner in a group. Who is to give it up is asked, and lets go between two batches; who is dead,
    or was silent for `SESSION_SECONDS`, is replaced. A commit of a former owner raises Fenced.
 
@@ -92,6 +93,17 @@ class Watermarks(NamedTuple):
 
     low: int
     high: int
+
+
+class TopicFacts(NamedTuple):
+    """A topic: its partitions, when it was made (RFC 3339, UTC), and the bytes its records take as they are stored.
+
+    Kafka keeps no such moment, which is empty then, and gives an estimate of the bytes.
+    """
+
+    partitions: int
+    created_at: str
+    bytes: int
 
 
 class Fenced(Conflict):
@@ -183,6 +195,17 @@ class Stream(Protocol):
         """
         ...
 
+    async def publish_to(self, placed: Sequence[tuple[int, Message]]) -> list[Position]:
+        """Store messages as `publish` does, each in the partition given with it; a key may be empty.
+
+        For producers that choose partitions themselves: who does so for a key breaks promise 1 for it. Raises as `publish`.
+        """
+        ...
+
+    async def describe(self, topic: str) -> TopicFacts:
+        """Give what is known of a topic; looks at every stored batch, so do not ask in a loop. Raises NotFound."""
+        ...
+
     async def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
         """Give up to `limit` records from `offset` on, in order; fewer or none at the end or where records are large.
 
@@ -220,6 +243,10 @@ class Stream(Protocol):
 
     async def reset(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
         """Let a group go on from other offsets, back or forth. Raises Conflict while a member lives, and as `commit`."""
+        ...
+
+    async def forget(self, group: str) -> bool:
+        """Forget a group and its offsets; tell whether there was one. Raises Conflict while a member lives."""
         ...
 
     async def offsets_at(self, topic: str, at: str) -> dict[int, int]:

@@ -1,0 +1,199 @@
+"""Accepting orders over REST: under /api/v1, and at the paths and with the members of the published order service.
+
+The published service has two doors, v1 and v2, that differ in the event they write: that of v1 lacks the items, so nothing
+could be reserved from it. Here both take the same order and write the same event; which door was used is counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from restock.core.errors import InvalidInput, RestockError
+from restock.edge import wire
+from restock.edge.rest.message import Answer, Request
+from restock.edge.rest.probes import Condition, Nothing, shown
+from restock.edge.rest.routes import Route, from_body
+from restock.edge.rest.served import Served
+from restock.orders.model import NewOrder
+from restock.orders.port import FIRST_VERSION, TOPIC, VERSION, CountsRequest, Failure, Placement, PlaceRequest
+
+SERVICE = "order"
+"""The name of the service that answers at the published paths, as `restock serve` takes it."""
+
+EXAMPLE = {"customer_id": "cust-alice", "items": [{"sku": "PROD-001", "quantity": 2, "price": "29.99"}]}
+
+BATCH_EXAMPLE = {
+    "orders": [{"customer_id": "cust-bob", "items": [{"sku": "PROD-002", "quantity": "1.5", "price": 49.99}]}]
+}
+
+
+@dataclass(frozen=True)
+class PlacedOrder:
+    """An accepted order, in the published members."""
+
+    order_id: str
+    status: str
+    total_amount: Decimal
+    created_at: str
+
+
+@dataclass(frozen=True)
+class VersionedOrder:
+    """An accepted order, in the members of the published service: with the version of the door it came by."""
+
+    order_id: str
+    status: str
+    total_amount: Decimal
+    created_at: str
+    schema_version: int
+
+
+@dataclass(frozen=True)
+class PlacedOrders:
+    """An accepted order or an error per order, in the order asked."""
+
+    results: list[PlacedOrder | RestockError]
+
+
+@dataclass(frozen=True)
+class ServiceHealth:
+    """The published health of the order service. Without a registry events are JSON, and no schema is registered."""
+
+    status: str
+    service: str
+    streamhouse_connected: bool
+    schema_registry_connected: bool = False
+    schemas_registered: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SchemaIds:
+    """Identifiers of the registered schemas; null without a registry."""
+
+    v1_id: int | None = None
+    v2_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Stats:
+    """The published statistics, counted from what is stored: a restart forgets nothing."""
+
+    orders_produced: int
+    orders_v1: int
+    orders_v2: int
+    topic: str = TOPIC
+    schemas: SchemaIds = field(default_factory=SchemaIds)
+
+
+class Refusal(InvalidInput):
+    """What a port answered in the place of an order."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail, field=failure.field, remedy=failure.remedy)
+        self.status = failure.status  # type: ignore[misc]  # of this one
+        self.code = failure.code  # type: ignore[misc]  # of this one
+
+
+def routes(app: Served) -> list[Route]:
+    """Give the routes; the published ones are on every server, since no other path is theirs."""
+    return [
+        _place(app, "orders.place", "/api/v1/orders"),
+        _place_batch(app, "orders.place_batch", "/api/v1/orders/batch"),
+        _place(app, "orders.place_published", "/orders", VERSION),
+        _place(app, "orders.place_v1", "/orders/v1", FIRST_VERSION),
+        _place(app, "orders.place_v2", "/orders/v2", VERSION),
+        _place_batch(app, "orders.place_published_batch", "/orders/batch"),
+        _stats(app),
+    ]
+
+
+def health(app: Served, condition: Condition) -> Route:
+    """Give the health that the order service has in the place of the common one."""
+
+    async def handle(_request: Request) -> Answer:
+        status = "unhealthy" if condition.problems() else "healthy"
+        told = ServiceHealth(status, "order-service", _stream_answers(app))
+        return Answer(200 if status == "healthy" else 503, wire.encode(told))
+
+    return shown("health", "The published health of the order service", ServiceHealth, handle)
+
+
+def _stream_answers(app: Served) -> bool:
+    try:
+        app.databases["stream"].changes()
+    except Exception:  # whatever is wrong with it, it does not answer; `problems` says what
+        return False
+    return True
+
+
+def _place(app: Served, name: str, path: str, version: int = 0) -> Route:
+    """Give the route of one order; with a version, the published one."""
+    reply = VersionedOrder if version else PlacedOrder
+    route = Route(
+        name, "POST", path, "Accept an order", NewOrder, reply, _later, 201, "orders", EXAMPLE, takes_key=True
+    )
+    read = from_body(route)
+
+    async def handle(request: Request) -> Answer:
+        asked = PlaceRequest([read(request)], version or VERSION)
+        (placement,) = (await app.orders.place(asked)).orders
+        if placement.error is not None:
+            raise Refusal(placement.error)
+        members = (placement.order_id, placement.status, placement.total_amount, placement.created_at)
+        return Answer(201, wire.encode(VersionedOrder(*members, version) if version else PlacedOrder(*members)))
+
+    return replace(route, handler=handle)
+
+
+def _place_batch(app: Served, name: str, path: str) -> Route:
+    read = wire.Reader(PlaceRequest).read
+
+    async def handle(request: Request) -> Answer:
+        asked = read(request.body)
+        if request.key:
+            asked = replace(asked, orders=_each_keyed(asked.orders, request.key))
+        placements = await app.orders.place(asked)
+        return Answer(200, wire.encode(PlacedOrders([_placed(one) for one in placements.orders])))
+
+    summary = "Accept many orders; each gets its reply or its error"
+    return Route(
+        name,
+        "POST",
+        path,
+        summary,
+        PlaceRequest,
+        PlacedOrders,
+        handle,
+        tag="orders",
+        takes_key=True,
+        examples=BATCH_EXAMPLE,
+    )
+
+
+def _stats(app: Served) -> Route:
+    async def handle(_request: Request) -> Answer:
+        counts = await app.orders.counts(CountsRequest())
+        return Answer(200, wire.encode(Stats(counts.orders, counts.v1, counts.v2)))
+
+    return Route("orders.stats", "GET", "/stats", "The published statistics", Nothing, Stats, handle, tag="orders")
+
+
+def _each_keyed(orders: list[NewOrder], key: str) -> list[NewOrder]:
+    """Give every order without a key one of its own, so that a batch which is sent again is accepted once."""
+    stem = hashlib.sha256(key.encode()).hexdigest()
+    return [
+        one if one.idempotency_key else replace(one, idempotency_key=f"batch:{stem}:{place}")
+        for place, one in enumerate(orders)
+    ]
+
+
+def _placed(placement: Placement) -> PlacedOrder | RestockError:
+    if placement.error is not None:
+        return Refusal(placement.error)
+    return PlacedOrder(placement.order_id, placement.status, placement.total_amount, placement.created_at)
+
+
+async def _later(request: Request) -> Answer:
+    raise NotImplementedError(request.path)
