@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from restock.decisions.life_store import InForce
     from restock.edge.running import Running
     from restock.engine.rules import FactRulebook, Rulebook
+    from restock.engine.stream import Stream
     from restock.settings import Origin, Settings
 
 BUSY = "A server or another command works in this home; stop it first."
@@ -73,6 +74,15 @@ class Program:
 
         with exclusive(self.home, "server", BUSY), exclusive(self.home, "background", BUSY):
             yield
+
+    @asynccontextmanager
+    async def streams(self) -> AsyncIterator[tuple[Stream, Stream]]:
+        """Open the embedded log and the stream on Kafka."""
+        from restock.adapters.streams import both_streams  # noqa: PLC0415 - one command moves streams
+        from restock.core.clock import SystemClock  # noqa: PLC0415 - as above
+
+        async with both_streams(self._loaded[0], SystemClock()) as streams:
+            yield streams
 
     def rulebook(self, name: str) -> Rulebook:
         """Give a rulebook of the library."""

@@ -10,8 +10,8 @@ from functools import cached_property, partial
 from typing import cast
 
 from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
-from restock.adapters.database.presence import FilePresence
 from restock.adapters.dispatch.files import OrderFiles
+from restock.adapters.streams import stream_of
 from restock.analytics.consumer import FiguresConsumer
 from restock.analytics.service import AnalyticsService
 from restock.core.clock import Clock, SystemClock
@@ -20,7 +20,7 @@ from restock.core.ids import Ids
 from restock.decisions.library import Library
 from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
-from restock.engine.stream import DeadLetters, EmbeddedLog, Relay, RoughLog, Subscriber, framing
+from restock.engine.stream import DeadLetters, Relay, RoughLog, Stream, Subscriber, framing
 from restock.engine.stream.registry import Registry
 from restock.inventory import news as inventory_news
 from restock.inventory import store as inventory_store
@@ -64,7 +64,7 @@ class App:
     clock: Clock
     ids: Ids
     databases: EmbeddedDatabases
-    stream: EmbeddedLog
+    stream: Stream
     registry: Registry
     orders: OrdersService
     inventory: InventoryService
@@ -155,14 +155,15 @@ async def opened(settings: Settings, clock: Clock | None = None, ids: Ids | None
             await asyncio.gather(*app.tasks, return_exceptions=True)
             for subscriber in app.subscribers:
                 await subscriber.close()
+            await app.stream.close()
     finally:
         await files.close()
         await databases.close()
 
 
 async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderFiles, clock: Clock, ids: Ids) -> App:
-    log = EmbeddedLog(databases["stream"], clock, FilePresence(settings.home, settings.session_seconds))
-    stream = cast("EmbeddedLog", RoughLog(log, settings.rough_seed)) if settings.rough_seed else log
+    log = stream_of(databases["stream"], clock, settings)
+    stream = cast("Stream", RoughLog(log, settings.rough_seed)) if settings.rough_seed else log
     for topic, partitions in TOPICS.items():
         await stream.create_topic(topic, partitions)
     letters = DeadLetters(stream, clock)
@@ -233,7 +234,7 @@ async def _known(replenishment: ReplenishmentService, purchasing: PurchasingServ
 
 def _subscribers(
     databases: EmbeddedDatabases,
-    stream: EmbeddedLog,
+    stream: Stream,
     letters: DeadLetters,
     stock: InventoryConsumer,
     waker: ReplenishmentConsumer,

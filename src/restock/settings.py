@@ -36,6 +36,10 @@ class Settings:
     """The flow that replenishes."""
     dispatch_process: bool = True
     """Whether a server writes order files in a process of its own."""
+    kafka_servers: str = ""
+    """The Kafka cluster that carries events, such as 127.0.0.1:9092; empty means the embedded log."""
+    kafka_prefix: str = ""
+    """What stands before the names of topics and groups on Kafka, so that homes can share a cluster."""
     session_seconds: int = SESSION_SECONDS
     """Silence after which a process that consumes events is taken for dead, and its partitions are given to others."""
     rough_seed: int = 0

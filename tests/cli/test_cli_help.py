@@ -29,6 +29,7 @@ from restock.edge.cli import (
     serve,
     setup,
     stores,
+    stream_move,
     streams,
     transfer,
 )
@@ -38,7 +39,7 @@ from restock.services import OPERATIONS
 
 MODULES = (
     analytics, completion, decide, demo, explain, flows, measure, operations, replay, replenish, rules, serve, setup,
-    stores, streams, transfer,
+    stores, stream_move, streams, transfer,
 )  # fmt: skip
 
 

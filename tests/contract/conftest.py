@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from streams import PARTITIONS, EmbeddedStreams, StreamBuilder
+from streams import PARTITIONS, EmbeddedStreams, KafkaStreams, StreamBuilder
 
 from restock.adapters.database.embedded import EmbeddedDatabases
 from restock.engine.stream import SCHEMA, Stream
@@ -21,11 +21,15 @@ def migrated_stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture(params=["embedded"])
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.server("kafka"))])
 async def streams(
     request: pytest.FixtureRequest, migrated_stream: Path, tmp_path: Path
 ) -> AsyncIterator[StreamBuilder]:
-    builder = {"embedded": EmbeddedStreams}[request.param](Path(shutil.copytree(migrated_stream, tmp_path / "home")))
+    builder: StreamBuilder
+    if request.param == "kafka":
+        builder = KafkaStreams()
+    else:
+        builder = EmbeddedStreams(Path(shutil.copytree(migrated_stream, tmp_path / "home")))
     yield builder
     await builder.close()
 

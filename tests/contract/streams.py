@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 
 from restock.adapters.database.embedded import EmbeddedDatabases
 from restock.adapters.database.presence import FilePresence
+from restock.adapters.kafka.stream import KafkaStream
 from restock.core.clock import SystemClock
 from restock.engine.stream import SCHEMA, EmbeddedLog, Message, Record, Stream
 from restock.engine.stream.port import Consumer
@@ -47,6 +50,24 @@ class EmbeddedStreams:
             await databases.close()
 
 
+class KafkaStreams:
+    """Opens the stream on a real broker; a prefix of its own lets each test see nothing but what it made."""
+
+    def __init__(self) -> None:
+        self._prefix = f"{uuid4().hex}."
+        self._servers = os.environ["RESTOCK_KAFKA"]
+        self._open: list[KafkaStream] = []
+
+    async def open(self) -> Stream:
+        """Give a stream as another process would see it."""
+        self._open.append(KafkaStream(self._servers, prefix=self._prefix, session_seconds=SESSION))
+        return self._open[-1]
+
+    async def close(self) -> None:
+        for stream in self._open:
+            await stream.close()
+
+
 def message(key: str = "CUST-1", value: bytes = b"v", topic: str = "orders", **headers: str) -> Message:
     return Message(topic, key, value, headers)
 
@@ -66,6 +87,15 @@ async def taken(consumer: Consumer, until: int, seconds: float = 30.0) -> list[R
                 await consumer.commit({(r.topic, r.partition): r.offset + 1 for r in records})
             else:
                 await consumer.wait(0.05)
+    return found
+
+
+async def given(consumer: Consumer, until: int) -> list[Record]:
+    """Poll, without a commit, until so many records came."""
+    found: list[Record] = []
+    async with asyncio.timeout(30):
+        while len(found) < until:
+            found += await consumer.poll(1000)
     return found
 
 

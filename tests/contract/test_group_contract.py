@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from streams import PARTITIONS, StreamBuilder, message, numbered, settled, taken
+from streams import PARTITIONS, StreamBuilder, given, message, numbered, settled, taken
 
 from restock.core.clock import SystemClock, timestamp
 from restock.core.errors import Conflict
@@ -50,7 +50,7 @@ async def test_two_members_share_the_partitions_and_each_record_comes_to_one(str
 async def test_a_member_that_joins_waits_until_the_owner_lets_go(stream: Stream) -> None:
     await numbered(stream, 40)
     old, new = stream.consumer("g", ["orders"]), stream.consumer("g", ["orders"])
-    batch = await old.poll(1000)
+    batch = await given(old, 40)
     for _ in range(5):
         assert await new.poll(1000) == []  # what the owner works on is not given twice
         await asyncio.sleep(0.02)
@@ -64,8 +64,7 @@ async def test_a_member_that_joins_waits_until_the_owner_lets_go(stream: Stream)
 async def test_a_silent_member_is_replaced_and_its_late_commit_is_fenced(stream: Stream) -> None:
     await numbered(stream, 20)
     silent, lively = stream.consumer("g", ["orders"]), stream.consumer("g", ["orders"])
-    held = await silent.poll(1000)
-    assert len(held) == 20
+    held = await given(silent, 20)
     records = await taken(lively, 20)
     assert {r.offset for r in records} == {r.offset for r in held}
     with pytest.raises(Fenced):

@@ -69,6 +69,7 @@ COMMANDS = {
     "config": Entry("measure", "Every setting, its value and where it is from.", RUN),
     "backup": Entry("stores", "Copy all stores as of one moment.", RUN),
     "restore": Entry("stores", "Put a backup in the place of the stores.", RUN),
+    "stream": Entry("stream_move", "Move topics and positions between the embedded log and Kafka.", RUN),
     "completion": Entry("completion", "Print the completion script of a shell.", RUN),
     "operations": Entry("operations", "List every operation.", PORTS),
     "orders": Entry("operations", "Customer orders and demand.", PORTS),

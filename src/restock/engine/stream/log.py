@@ -8,11 +8,9 @@ named `create_topic`, `publish` and `offsets` for failpoints.
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from weakref import WeakSet
 
 import msgspec
 
@@ -21,6 +19,7 @@ from restock.core.errors import Conflict, InvalidInput
 from restock.engine.database import Database, Transaction
 from restock.engine.database.migrate import Schema
 from restock.engine.stream import log_tables as sql
+from restock.engine.stream.bells import Bell, Bells
 from restock.engine.stream.groups import Groups
 from restock.engine.stream.members import Member
 from restock.engine.stream.murmur2 import partition_for
@@ -63,34 +62,13 @@ Layout = dict[int, dict[int, list[tuple[int, Entry]]]]
 """Topic number, partition, and the entries for it with their place in the caller's list."""
 
 
-class LogListener:
-    """A reader's bell."""
-
-    def __init__(self) -> None:
-        self._rung = asyncio.Event()
-
-    def ring(self) -> None:
-        """Wake the reader, or its next wait."""
-        self._rung.set()
-
-    async def wait(self, seconds: float) -> bool:
-        """Wait for the bell, at most `seconds`; tell whether it rang."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._rung.wait()
-        except TimeoutError:
-            return False
-        self._rung.clear()
-        return True
-
-
 class EmbeddedLog(Groups):
     """The stream on a `Database`. Use it from one event loop; other processes may open the same file."""
 
     def __init__(self, database: Database, clock: Clock, presence: Presence) -> None:
         super().__init__(database, presence)
         self._clock = clock
-        self._listeners: defaultdict[str, WeakSet[LogListener]] = defaultdict(WeakSet)
+        self._bells = Bells()
 
     async def create_topic(self, name: str, partitions: int) -> None:
         """Make a topic, or find it with the same count. Raises Conflict, InvalidInput."""
@@ -162,7 +140,7 @@ class EmbeddedLog(Groups):
             await tx.write_many(sql.ADD_BATCH, rows)
 
         await self._database.write("publish", add)
-        self._ring({message.topic for message in messages})
+        self._bells.ring({message.topic for message in messages})
         return [Position(message.topic, part, offset) for message, (part, offset) in zip(messages, places, strict=True)]
 
     async def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
@@ -226,18 +204,12 @@ class EmbeddedLog(Groups):
         await self._database.write("trim", unit)
         return left
 
-    def listen(self, topics: Iterable[str]) -> LogListener:
+    def listen(self, topics: Iterable[str]) -> Bell:
         """Give a listener that wakes when this process publishes to one of the topics."""
-        listener = LogListener()
-        for topic in topics:
-            self._listeners[topic].add(listener)
-        return listener
+        return self._bells.listen(topics)
 
-    def _ring(self, topics: Iterable[str]) -> None:
-        for topic in topics:
-            if topic in self._listeners:
-                for listener in self._listeners[topic]:
-                    listener.ring()
+    async def close(self) -> None:
+        """Nothing is held: the database belongs to who opened it."""
 
     async def _layout(self, messages: Sequence[Message]) -> Layout:
         """Check every message and sort the entries by topic and partition, keeping their order."""

@@ -1,4 +1,4 @@
-"""What Restock asks of an event stream. The embedded log keeps the promises today; Kafka is a further adapter.
+"""What Restock asks of an event stream. Two adapters keep the promises: the embedded log, and Kafka.
 
 Promises, the weaker of both sides (nobody may rely on more):
 
@@ -93,7 +93,10 @@ class Watermarks(NamedTuple):
 
 
 class TopicFacts(NamedTuple):
-    """A topic: its partitions, when it was made (RFC 3339, UTC), and the bytes its records take as they are stored."""
+    """A topic: its partitions, when it was made (RFC 3339, UTC), and the bytes its records take as they are stored.
+
+    Kafka keeps no such moment, which is empty then, and gives an estimate of the bytes.
+    """
 
     partitions: int
     created_at: str
@@ -181,10 +184,11 @@ class Stream(Protocol):
         ...
 
     async def publish(self, messages: Sequence[Message]) -> list[Position]:
-        """Store all messages or none; return their places, in the order given, once they are durable.
+        """Store all messages; return their places, in the order given, once they are durable.
 
         Raises InvalidInput (empty key, too large, too many) and NotFound (unknown topic) before anything is stored;
-        StorageFull when nothing was stored; Unavailable when it is not known: publish again with the same event ids.
+        StorageFull when nothing was stored; Unavailable when it is not known whether any, some or all were stored: publish
+        again with the same event ids. The embedded log stores all or none.
         """
         ...
 
@@ -217,7 +221,8 @@ class Stream(Protocol):
     async def commit(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
         """Remember durably the next offset to read. An offset lower than the remembered one changes nothing.
 
-        Raises NotFound for an unknown topic or partition, InvalidInput for a negative offset or a bad group name.
+        Raises NotFound for an unknown topic or partition, InvalidInput for a negative offset or a bad group name. A broker
+        raises Conflict while the group has members: they commit for themselves.
         """
         ...
 
@@ -258,6 +263,10 @@ class Stream(Protocol):
 
     def listen(self, topics: Iterable[str]) -> Listener:
         """Give a listener that wakes when this process publishes to one of the topics."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and threads; consumers are closed before."""
         ...
 
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from restock.engine.stream.port import Fenced, Listener, Message, Position, Record, TopicPartition
 
 if TYPE_CHECKING:
-    from restock.engine.stream.log import EmbeddedLog
-    from restock.engine.stream.members import Member
+    from restock.engine.stream.port import Consumer, Stream
 
 TWICE = 0.2
 """Share of publishes that are stored twice, as after a crash between storing and answering."""
@@ -23,9 +22,9 @@ AGAIN = 0.2
 
 
 class RoughLog:
-    """The embedded log with legal mischief; everything it does not mention is the log's."""
+    """A stream with legal mischief; everything it does not mention is the stream's."""
 
-    def __init__(self, log: EmbeddedLog, seed: int) -> None:
+    def __init__(self, log: Stream, seed: int) -> None:
         self._log = log
         self._random = Random(seed)  # noqa: S311 - mischief to repeat, no secret
 
@@ -51,7 +50,7 @@ class RoughLog:
 class RoughMember:
     """A member whose commits are sometimes refused."""
 
-    def __init__(self, member: Member, random: Random) -> None:
+    def __init__(self, member: Consumer, random: Random) -> None:
         self._member = member
         self._random = random
         self._given: list[Record] = []
