@@ -20,6 +20,7 @@ from restock.core.ids import Ids
 from restock.decisions.library import Library
 from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
+from restock.dlq.service import DlqService
 from restock.engine.stream import DeadLetters, Relay, RoughLog, Stream, Subscriber, framing
 from restock.engine.stream.registry import Registry
 from restock.inventory import news as inventory_news
@@ -94,12 +95,18 @@ class App:
             "replenishment": self.replenishment,
             "analytics": self.analytics,
             "streams": self.streams,
+            "dlq": self.dlq,
         }
 
     @cached_property
     def streams(self) -> StreamsService:
         """What the stream shows to people and to other programs."""
         return StreamsService(self.stream, self.clock, self.relays, TOPICS)
+
+    @cached_property
+    def dlq(self) -> DlqService:
+        """Where people decide on dead letters."""
+        return DlqService(self.dead_letters)
 
     def start(self) -> None:
         """Run relays, subscribers and the dispatcher until `close`."""

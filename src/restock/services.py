@@ -13,6 +13,7 @@ from restock.analytics import store as analytics_store
 from restock.core.operation import Operation
 from restock.decisions import port as decisions
 from restock.decisions import store as decisions_store
+from restock.dlq import port as dlq
 from restock.engine.database.migrate import Schema
 from restock.engine.database.replies import SCHEMA as REPLIES_SCHEMA
 from restock.engine.stream import SCHEMA as STREAM_SCHEMA
@@ -77,7 +78,7 @@ EVENT_SCHEMAS = tuple(
 
 OPERATIONS: Mapping[str, Operation] = {
     operation.name: operation
-    for port in (orders, inventory, suppliers, units, decisions, purchasing, replenishment, analytics, streams)
+    for port in (orders, inventory, suppliers, units, decisions, purchasing, replenishment, analytics, streams, dlq)
     for operation in port.OPERATIONS
 }
 """Every operation by name."""

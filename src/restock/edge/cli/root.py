@@ -80,6 +80,7 @@ COMMANDS = {
     "purchasing": Entry("operations", "Purchase orders.", PORTS),
     "replenishment": Entry("operations", "Flows, plans, proposals, runs.", PORTS),
     "analytics": Entry("analytics", "Live figures: revenue, customers, products, orders over time.", PORTS),
+    "dlq": Entry("operations", "Dead letters: list, replay, discard.", STREAM),
     "streams": Entry("operations", "Topics, groups, lag, records, replay.", PORTS),
 }
 
