@@ -45,7 +45,7 @@ def test_a_bad_record_is_listed_with_its_reason_and_discarded_once(tmp_path: Pat
     again = restock(home, "dlq", "replay", "--letter", name)
     assert (again.returncode, "was discarded" in again.stderr) == (5, True)
     assert json.loads(restock(home, "dlq", "list", "--json").stdout) == []
-    assert len(json.loads(restock(home, "dlq", "list", "--decided", "--json").stdout)) == 1
+    assert len(json.loads(restock(home, "dlq", "list", "--decided", "true", "--json").stdout)) == 1
     assert restock(home, "dlq", "replay", "--letter", "nothing").returncode == 4
     figures = json.loads(restock(home, "analytics", "--json").stdout)
     assert figures["orders"] == 1
