@@ -146,7 +146,7 @@ def _at(topic: str, offset: int) -> dict[str, object]:
 
 async def test_a_group_with_living_members_is_not_moved(rest: Rest) -> None:
     await rest.app.settle()
-    path = "/api/v1/consumer-groups/analytics"
+    path = "/api/v1/consumer-groups/inventory.orders"
     assert (await rest.client.post(f"{path}/reset", json={"strategy": "earliest"})).status_code == 409
     assert (await rest.client.delete(path)).status_code == 409
 

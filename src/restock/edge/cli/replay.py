@@ -31,7 +31,7 @@ Examples:
   restock replay --all
   restock replay --since 2026-11-01 --until 2026-12-01 --json
   restock replay analytics --to earliest --dry-run
-  restock replay inventory.orders --to 2026-11-24T08:00:00Z --topic orders
+  restock replay inventory.receipts --to 2026-11-24T08:00:00Z
 
 A decision is made again by the version of the rulebook that made it, on the facts that
 are kept with it. Outputs, facts and fired rules must be equal to the byte. Exit status
