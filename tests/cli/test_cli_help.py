@@ -20,8 +20,10 @@ from restock.edge.cli import (
     demo,
     explain,
     flows,
+    load,
     measure,
     operations,
+    pipeline,
     replay,
     replenish,
     rules,
@@ -35,7 +37,8 @@ from restock.edge.cli.root import COMMANDS, root
 from restock.services import OPERATIONS
 
 MODULES = (
-    completion, decide, demo, explain, flows, measure, operations, replay, replenish, rules, serve, setup, stores, transfer,
+    completion, decide, demo, explain, flows, load, measure, operations, pipeline, replay, replenish, rules, serve, setup,
+    stores, transfer,
 )  # fmt: skip
 
 
