@@ -16,6 +16,7 @@ BENCHMARKS = {
     "graph": "benchmarks.graph.overhead",
     "stream": "benchmarks.stream.log",
     "orders": "benchmarks.orders.accept",
+    "orders-rest": "benchmarks.stream.orders",
     "inventory": "benchmarks.stream.inventory",
     "flow": "benchmarks.flow.in_process",
     "rest": "benchmarks.rest.flows",
