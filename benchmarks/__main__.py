@@ -18,6 +18,7 @@ BENCHMARKS = {
     "formats": "benchmarks.stream.formats",
     "analytics": "benchmarks.stream.analytics",
     "orders": "benchmarks.orders.accept",
+    "orders-rest": "benchmarks.stream.orders",
     "inventory": "benchmarks.stream.inventory",
     "flow": "benchmarks.flow.in_process",
     "rest": "benchmarks.rest.flows",

@@ -21,8 +21,10 @@ from restock.edge.cli import (
     demo,
     explain,
     flows,
+    load,
     measure,
     operations,
+    pipeline,
     replay,
     replenish,
     rules,
@@ -38,8 +40,8 @@ from restock.edge.cli.root import COMMANDS, root
 from restock.services import OPERATIONS
 
 MODULES = (
-    analytics, completion, decide, demo, explain, flows, measure, operations, replay, replenish, rules, serve, setup,
-    stores, stream_move, streams, transfer,
+    analytics, completion, decide, demo, explain, flows, load, measure, operations, pipeline, replay, replenish, rules,
+    serve, setup, stores, stream_move, streams, transfer,
 )  # fmt: skip
 
 

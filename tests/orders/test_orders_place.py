@@ -20,6 +20,7 @@ from restock.engine.stream.outbox import events_in
 from restock.orders import store
 from restock.orders.model import MAX_ITEMS, Demand, NewOrder, OrderItem
 from restock.orders.port import (
+    CountsRequest,
     DemandRequest,
     OrderRequest,
     OrdersRequest,
@@ -226,3 +227,32 @@ async def test_bad_demand_names_the_field(oms: Oms, bad: Demand, field: str) -> 
     with pytest.raises(InvalidInput) as caught:
         await oms.service.put_demand(PutDemandRequest([Demand("B", Decimal(1)), bad]))
     assert caught.value.field == field
+
+
+async def test_the_orders_of_a_request_have_consecutive_identifiers(oms: Oms) -> None:
+    placed = await oms.place(*[WIDGETS] * 5)
+    numbers = [int(one.order_id.removeprefix("ORD-"), 16) for one in placed]
+    assert [(number - numbers[0]) % (1 << 32) for number in numbers] == list(range(5))
+
+
+async def test_orders_are_counted_by_the_interface_they_came_by(oms: Oms) -> None:
+    for version, number in ((1, 2), (2, 3), (1, 1)):
+        await oms.service.place(PlaceRequest([WIDGETS] * number, version))
+        counts = await oms.service.counts(CountsRequest())
+    assert (counts.orders, counts.v1, counts.v2) == (6, 3, 3)
+    keyed = order(("A", "1", "1"), idempotency_key="k")
+    for _ in range(2):
+        await oms.service.place(PlaceRequest([keyed, keyed], 1))
+    counts = await oms.service.counts(CountsRequest())
+    assert (counts.orders, counts.v1) == (7, 4), "an order that was known is not counted again"
+    fresh = OrdersService(oms.database, SystemClock(), Ids(SystemClock()))
+    assert await fresh.counts(CountsRequest()) == counts
+
+
+@pytest.mark.parametrize("wrong", [[], {}, None, True, 1.5])
+async def test_a_value_of_no_right_type_is_named(oms: Oms, wrong: object) -> None:
+    for field in ("quantity", "price"):
+        item = OrderItem("A", Decimal(1), Decimal(1))
+        object.__setattr__(item, field, wrong)
+        (placed,) = await oms.place(NewOrder("c", [item]))
+        assert placed.error is not None and placed.error.field == f"items[0].{field}"

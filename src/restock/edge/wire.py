@@ -84,15 +84,18 @@ class Reader(Generic[T]):
 
     def read(self, body: bytes, **known: object) -> T:
         """Read a JSON object. Raises BrokenJson, or InvalidInput that names the field."""
+        return self._build(self.structs(body), known)
+
+    def structs(self, body: bytes) -> Any:
+        """Read a JSON object and leave it in structs with the members of the type, for a port that checks every value."""
         if not body or body.isspace():
             raise BrokenJson("The body is empty.", remedy="Send a JSON object.")
         try:
-            found = self._decode(body)
+            return self._decode(body)
         except msgspec.ValidationError as error:
             raise _refusal(str(error), self.mirror) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise _broken(error, body) from None
-        return self._build(found, known)
 
     def convert(self, values: Mapping[str, object], **known: object) -> T:
         """Make the request of named texts, as they come in a query or on a command line; lists are lists of texts."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from restock.core.errors import InvalidInput
 from restock.core.quantity import MAX_NUMBER, ONE, not_negative, plain, positive, round_half_up, to_scaled
@@ -29,12 +29,14 @@ CREATED = "created"
 """The status of an order that was accepted."""
 
 MAX_CENTS = int(MAX_NUMBER) * 10**AMOUNT_DECIMALS
+SCALED_CENT = ONE // 10**AMOUNT_DECIMALS
+"""A cent in whole millionths."""
 _CENT = ONE * ONE // 10**AMOUNT_DECIMALS
 """A cent in the unit of a product of two scaled numbers."""
 _HALF_CENT = _CENT // 2
 
 CHECKED_VALUES = 1 << 16
-"""Items whose check is remembered: a shop sells the same products at the same prices all day."""
+"""Customers, items and totals that are remembered: a shop sells the same products at the same prices all day."""
 
 
 class Trend(StrEnum):
@@ -71,13 +73,22 @@ class NewOrder:
     idempotency_key: str = ""
 
 
-class CheckedOrder(NamedTuple):
-    """An order that may be accepted: names trimmed, numbers plain, the total exact."""
+Kept = TypeVar("Kept")
+"""What is kept of an item that was checked."""
+
+
+class CheckedOrder(NamedTuple, Generic[Kept]):
+    """An order that may be accepted: names trimmed, numbers plain, the total exact, in cents."""
 
     customer_id: str
-    items: list[OrderItem]
-    total_amount: Decimal
+    items: list[Kept]
+    cents: int
     shipping_address: str | None
+
+    @property
+    def total_amount(self) -> Decimal:
+        """The total as money."""
+        return _money(self.cents)
 
 
 @dataclass(frozen=True)
@@ -95,27 +106,49 @@ class Demand:
     source: str = Source.STATED
 
 
-def checked(order: NewOrder) -> CheckedOrder:
+def checked(order: NewOrder, line: Callable[[str, Decimal, Decimal], tuple[Kept, int]]) -> CheckedOrder[Kept]:
     """Check an order and total it: each item rounded half-up to cents, the total their sum.
 
-    Raises InvalidInput naming the field, for example `items[2].quantity`.
+    `line` is `checked_line` or something over it: it gives what is kept of an item, and its cents. Raises InvalidInput that
+    names the field, for example `items[2].quantity`.
     """
     known = isinstance(order.customer_id, str)
     customer_id = _customer(order.customer_id) if known else name(order.customer_id, "customer_id")
     if not isinstance(order.items, list) or not 0 < len(order.items) <= MAX_ITEMS:
         raise InvalidInput(f"An order has 1 to {MAX_ITEMS} items.", field="items")
-    items: list[OrderItem] = []
+    kept: list[Kept] = []
     cents = 0
-    for index, item in enumerate(order.items):
-        try:
-            right, amount = _item(item)
-        except InvalidInput as error:
-            raise InvalidInput(error.what, remedy=error.remedy, field=f"items[{index}].{error.field}") from None
-        items.append(right)
-        cents += amount
+    try:
+        for item in order.items:
+            right, amount = line(item.sku, item.quantity, item.price)
+            kept.append(right)
+            cents += amount
+    except InvalidInput as error:
+        raise InvalidInput(error.what, remedy=error.remedy, field=f"items[{len(kept)}].{error.field}") from None
     if cents > MAX_CENTS:
         raise InvalidInput("The total is too large.", field="items", remedy=f"The limit is {plain(MAX_NUMBER)}.")
-    return CheckedOrder(customer_id, items, _money(cents), _address(order.shipping_address))
+    return CheckedOrder(customer_id, kept, cents, _address(order.shipping_address))
+
+
+def checked_line(sku: str, quantity: Decimal, price: Decimal) -> tuple[OrderItem, int]:
+    """Give the item with a trimmed name and plain numbers, and its amount in cents, rounded half-up.
+
+    Raises InvalidInput, or TypeError for a value that cannot be remembered: `wrong_line` then says what is wrong.
+    """
+    counted, scaled_quantity = _quantity(quantity)
+    priced, scaled_price = _price(price)
+    return OrderItem(_sku(sku), counted, priced), (scaled_quantity * scaled_price + _HALF_CENT) // _CENT
+
+
+def wrong_line(sku: object, quantity: object, price: object) -> InvalidInput:
+    """Say what is wrong with a line of which a value is neither text nor number."""
+    try:
+        name(sku, "sku")
+        positive(quantity, "quantity")
+        not_negative(price, "price")
+    except InvalidInput as error:
+        return error
+    return InvalidInput("is not an item.", field="sku")
 
 
 def demand(row: Mapping[str, object]) -> Demand:
@@ -137,25 +170,26 @@ def stated(given: Demand) -> Demand:
     return replace(read, source=Source.STATED)
 
 
-def _item(item: OrderItem) -> tuple[OrderItem, int]:
-    try:
-        return _line(item.sku, item.quantity, item.price)
-    except TypeError:  # a value that cannot be remembered cannot be right either; say what is wrong with it
-        return _line.__wrapped__(item.sku, item.quantity, item.price)
-
-
 @lru_cache(CHECKED_VALUES)
 def _customer(value: str) -> str:
     return _written(name(value, "customer_id"), "customer_id")
 
 
+@lru_cache(CHECKED_VALUES)
+def _sku(value: str) -> str:
+    return _written(name(value, "sku"), "sku")
+
+
 @lru_cache(CHECKED_VALUES, typed=True)
-def _line(sku: str, quantity: Decimal, price: Decimal) -> tuple[OrderItem, int]:
-    """Give the item with a trimmed name and plain numbers, and its amount in cents, rounded half-up."""
-    right = OrderItem(
-        _written(name(sku, "sku"), "sku"), plain(positive(quantity, "quantity")), plain(not_negative(price, "price"))
-    )
-    return right, (to_scaled(right.quantity) * to_scaled(right.price) + _HALF_CENT) // _CENT
+def _quantity(value: Decimal) -> tuple[Decimal, int]:
+    right = plain(positive(value, "quantity"))
+    return right, to_scaled(right)
+
+
+@lru_cache(CHECKED_VALUES, typed=True)
+def _price(value: Decimal) -> tuple[Decimal, int]:
+    right = plain(not_negative(value, "price"))
+    return right, to_scaled(right)
 
 
 @lru_cache(CHECKED_VALUES)

@@ -11,18 +11,27 @@ hundred random ones would write a hundred pages.
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
 
 from restock.core.errors import InvalidInput, RestockError
 from restock.core.ids import Ids
-from restock.core.quantity import to_scaled
 from restock.engine.database import Transaction
 from restock.engine.database.once import MAX_KEY, Effect, same_request
 from restock.engine.stream import Waiting, encode_known
 from restock.orders import store
-from restock.orders.model import CREATED, CheckedOrder, NewOrder, checked
+from restock.orders.model import (
+    CHECKED_VALUES,
+    CREATED,
+    SCALED_CENT,
+    CheckedOrder,
+    NewOrder,
+    checked,
+    checked_line,
+    wrong_line,
+)
 from restock.orders.port import FIRST_VERSION, TOPIC, Failure, Placement
 
 EVENT = "OrderPlaced"
@@ -48,7 +57,7 @@ class _Draft(msgspec.Struct, gc=False):
 
     place: int
     key: str
-    order: CheckedOrder
+    order: CheckedOrder[bytes]
     items: bytes
     order_id: str
     row: dict[str, object]
@@ -78,8 +87,8 @@ class Placing:
         key = order.idempotency_key
         if key and not (isinstance(key, str) and len(key) <= MAX_KEY and key.isprintable()):
             raise InvalidInput(f"is not printable text of at most {MAX_KEY} characters.", field="idempotency_key")
-        right = checked(order)
-        items = _json(right.items)
+        right = checked(order, _line)
+        items = b"[%b]" % b",".join(right.items)
         row, event = self._row(right, items, order_id), self._event(place, right, items, order_id)
         return _Draft(place, key, right, items, order_id, row, event)
 
@@ -135,23 +144,37 @@ class Placing:
         except InvalidInput as error:
             self.answers[draft.place] = refused(error)
 
-    def _row(self, order: CheckedOrder, items: bytes, order_id: str) -> dict[str, object]:
+    def _row(self, order: CheckedOrder[bytes], items: bytes, order_id: str) -> dict[str, object]:
         return {
             "order_id": order_id,
             "customer_id": order.customer_id,
             "items": items.decode(),
-            "total_amount": to_scaled(order.total_amount),
+            "total_amount": order.cents * SCALED_CENT,
             "shipping_address": order.shipping_address,
             "status": CREATED,
             "created_at": self._at,
         }
 
-    def _event(self, place: int, order: CheckedOrder, items: bytes, order_id: str) -> Waiting:
+    def _event(self, place: int, order: CheckedOrder[bytes], items: bytes, order_id: str) -> Waiting:
         """Give the event, from the items' bytes."""
         event_id, customer = f"{self._stem}{place:04x}", order.customer_id
         total, address = order.total_amount, order.shipping_address
         data = _Data(order_id, customer, msgspec.Raw(items), total, address, CREATED, self._at)
         return Waiting(event_id, TOPIC, customer, encode_known(event_id, EVENT, customer, self._at, data))
+
+
+@lru_cache(CHECKED_VALUES, typed=True)
+def _remembered(sku: str, quantity: Decimal, price: Decimal) -> tuple[bytes, int]:
+    """Give the JSON of an item, and its cents. Raises InvalidInput."""
+    item, cents = checked_line(sku, quantity, price)
+    return _json(item), cents
+
+
+def _line(sku: str, quantity: Decimal, price: Decimal) -> tuple[bytes, int]:
+    try:
+        return _remembered(sku, quantity, price)
+    except TypeError:  # a value that cannot be remembered cannot be right either
+        raise wrong_line(sku, quantity, price) from None
 
 
 def refused(error: RestockError) -> Placement:

@@ -50,6 +50,10 @@ COMMANDS = {
     "demo": Entry("demo", "Play a day of customer orders, from order to purchase order.", START),
     "setup": Entry("setup", "Load the demo company without playing it.", START),
     "serve": Entry("serve", "Serve REST, and carry events on.", START),
+    "pipeline": Entry(
+        "pipeline", "The published order pipeline: setup, start, orders, analytics, status, stop.", START
+    ),
+    "load": Entry("load", "Send orders to a running server: made up, the demo's, a real shop's.", START),
     "flow": Entry("replenish", "Replenish products: decide, and order what is needed.", WORK),
     "plan": Entry("replenish", "Propose for the whole catalogue, and say what is skipped and why.", WORK),
     "purchase": Entry("replenish", "Turn proposals into purchase orders, one per supplier.", WORK),

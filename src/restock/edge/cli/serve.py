@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from difflib import get_close_matches
+from pathlib import Path
 
 import click
 
 from restock.core.errors import NotFound
 from restock.edge.cli.shell import Shell
+from restock.edge.files.pid_file import held
 from restock.services import SERVICES
 
 
@@ -28,8 +31,18 @@ that service; on embedded stores every server answers for all of them."""
 @click.option("--host", help="The address to listen on, instead of RESTOCK_HOST.")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port, instead of RESTOCK_PORT; 0 takes a free one.")
 @click.option("--access-log", is_flag=True, help="Write a line of JSON per request to standard error.")
+@click.option(
+    "--pid-file", type=click.Path(path_type=Path), help="Keep process and address in this file while the server lives."
+)
 @click.pass_context
-def serve(ctx: click.Context, services: Sequence[str], host: str | None, port: int | None, access_log: bool) -> None:
+def serve(
+    ctx: click.Context,
+    services: Sequence[str],
+    host: str | None,
+    port: int | None,
+    access_log: bool,
+    pid_file: Path | None,
+) -> None:
     """Serve REST, and carry events on."""
     shell: Shell = ctx.obj
     known = [one.name for one in SERVICES]
@@ -39,7 +52,18 @@ def serve(ctx: click.Context, services: Sequence[str], host: str | None, port: i
             remedy = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
             raise NotFound(f"There is no service {name!r}.", field="SERVICE", remedy=remedy)
     flags = {"host": host, "port": port}
-    ctx.exit(shell.serve(services, flags, lambda address: _announce(shell, address), access_log=access_log))
+    with held(pid_file) if pid_file else nullcontext(_nobody) as tell:
+
+        def announce(address: str) -> None:
+            _announce(shell, address)
+            tell(address)
+
+        status = shell.serve(services, flags, announce, access_log=access_log)
+    ctx.exit(status)
+
+
+def _nobody(_address: str) -> None:
+    """Tell nobody."""
 
 
 def _announce(shell: Shell, address: str) -> None:

@@ -85,10 +85,10 @@ async def import_online_retail(
     Without a stock date stock was counted on the day after the newest line. `before_demand` is awaited when all but the
     demand is stored: who carries the stock counts on then wakes no flow, and leaves the ordering to a plan.
     """
-    months = _months(folder)
+    paths = months(folder)
     tally = Tally()
     sales = replace(settings, mapping=COLUMNS)
-    reports = [await import_history(path, ports.orders, sales, COLUMNS.values(), retail_line, tally) for path in months]
+    reports = [await import_history(path, ports.orders, sales, COLUMNS.values(), retail_line, tally) for path in paths]
     products_changed = await _put_products(ports.inventory, tally.descriptions)
     tables = await _tables(folder, ports, replace(settings, mapping={}))
     counted = stock_date or day_after(tally.newest)
@@ -99,7 +99,8 @@ async def import_online_retail(
     return RetailReport(reports, together, tables, len(tally.descriptions), products_changed, demand, counted)
 
 
-def _months(folder: Path) -> list[Path]:
+def months(folder: Path) -> list[Path]:
+    """Give the files of a folder in their order. Raises InvalidInput when there are none."""
     months = sorted(folder.glob("*.csv.gz"))
     if not months:
         raise InvalidInput(
