@@ -6,7 +6,7 @@ BIN := .venv/bin
 RETAIL ?= ../shared/data/online-retail
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-ci services services-down demo demo-retail test slow check format bench docs lock clean
+.PHONY: help install install-ci services services-down demo demo-retail test slow crash check format bench docs proto lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -41,6 +41,10 @@ test: install ## everything, under 6 minutes; what needs a server is skipped wit
 slow: install ## the suites marked slow
 	$(BIN)/python -m pytest -q -n auto -m slow
 
+crash: install ## the large crash run: 10,000 orders, 200 kills, 10 freezes
+	RESTOCK_CRASH_ORDERS=10000 RESTOCK_CRASH_KILLS=200 RESTOCK_CRASH_FREEZES=10 \
+		$(BIN)/python -m pytest -q -s -n 0 -m slow tests/scenario/test_loop_many_processes.py
+
 check: install ## format, lint, types, import rules, tidy
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -58,8 +62,12 @@ bench: install ## rates and ratios, with the machine and the commit
 docs: install ## reference pages, written from the program
 	$(BIN)/python docs/generate.py
 
+proto: install ## compile the published gRPC interface
+	$(BIN)/python -m grpc_tools.protoc -I src/restock/edge/grpc \
+		--descriptor_set_out=src/restock/edge/grpc/streamhouse.binpb streamhouse.proto
+
 lock: install ## pin the newest allowed versions
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra prove --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra grpc --extra kafka --extra prove --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
 	$(BIN)/uv pip compile --group ci --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.ci.lock
 
 clean: services-down ## remove the environment, caches and the state in ./var

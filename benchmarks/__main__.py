@@ -15,6 +15,8 @@ BENCHMARKS = {
     "network": "benchmarks.rules.network",
     "graph": "benchmarks.graph.overhead",
     "stream": "benchmarks.stream.log",
+    "formats": "benchmarks.stream.formats",
+    "analytics": "benchmarks.stream.analytics",
     "orders": "benchmarks.orders.accept",
     "orders-rest": "benchmarks.stream.orders",
     "inventory": "benchmarks.stream.inventory",

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from sqlalchemy import MetaData
 
+from benchmarks.report import line, machine
 from restock.adapters.database.embedded import EmbeddedDatabases
+from restock.adapters.database.presence import FilePresence
 from restock.core.clock import SystemClock
 from restock.core.event import Event
 from restock.engine.database import Transaction
@@ -30,6 +32,11 @@ CALLERS = 64
 RECORDS = 20_000
 READ = 1_000
 EVENTS = 20_000
+
+BARS = {
+    "publish, 100 records, 8 callers": "; >= 120,000/s",
+    "consume and commit per 1,000": "; >= 400,000/s",
+}
 
 Work = Callable[[], Awaitable[int]]
 
@@ -54,7 +61,7 @@ class Bench:
 
     def __init__(self, home: Path) -> None:
         self.databases = EmbeddedDatabases(home, {"stream": [SCHEMA]})
-        self.log = EmbeddedLog(self.databases["stream"], SystemClock())
+        self.log = EmbeddedLog(self.databases["stream"], SystemClock(), FilePresence(home))
         self.outbox = Outbox(outbox_table(MetaData()))
 
     def publish(self, batch: int, callers: int, total: int) -> Work:
@@ -84,15 +91,14 @@ class Bench:
         return count
 
     async def consume(self) -> int:
-        """Read the topic from the start and commit durably behind every read."""
-        count, group = 0, f"group-{time.monotonic_ns()}"
-        for partition, (low, high) in (await self.log.watermarks("orders")).items():
-            offset = low
-            while offset < high:
-                records = await self.log.read("orders", partition, offset, READ)
-                count += len(records)
-                offset = records[-1].offset + 1
-                await self.log.commit(group, {("orders", partition): offset})
+        """Be a member of a new group that consumes the topic from the start and commits durably behind every read."""
+        member = self.log.consumer(f"group-{time.monotonic_ns()}", ["orders"])
+        count = 0
+        while records := await member.poll(READ):
+            count += len(records)
+            reached = {(record.topic, record.partition): record.offset + 1 for record in records}
+            await member.commit(reached)
+        await member.close()
         return count
 
     async def relay(self, home: Path, name: str) -> float:
@@ -100,8 +106,8 @@ class Bench:
         folder = home / f"{name}-migrations"
         folder.mkdir()
         (folder / "0001_outbox.py").write_text(
-            "from alembic import op\nfrom restock.engine.stream import create_outbox\n"
-            "revision = '0001'\ndown_revision = None\n\n\ndef upgrade():\n    create_outbox(op)\n"
+            "from alembic import op\nfrom restock.engine.stream.tables import batch_outbox, create_outbox\n"
+            "revision = '0001'\ndown_revision = None\n\n\ndef upgrade():\n    create_outbox(op)\n    batch_outbox(op)\n"
         )
         from restock.engine.database.migrate import Schema
 
@@ -135,14 +141,15 @@ async def measure(home: Path) -> None:
         ("publish, 1 record, 1 caller", single),
         (f"publish, 1 record, {CALLERS} callers", await rate(bench.publish(1, CALLERS, RECORDS))),
         ("publish, 100 records, 1 caller", await rate(bench.publish(100, 1, RECORDS))),
-        ("publish, 100 records, 8 callers", await rate(bench.publish(100, 8, RECORDS))),
+        ("publish, 100 records, 8 callers", await rate(bench.publish(100, 8, RECORDS * 4))),
         ("publish, 1,000 records, 1 caller", await rate(bench.publish(1_000, 1, RECORDS))),
         ("relay, outbox to log", await bench.relay(home, "relay")),
         ("read", await rate(bench.read)),
-        ("read and commit per 1,000", await rate(bench.consume)),
+        ("consume and commit per 1,000", await rate(bench.consume)),
     ]
+    print(f"embedded log: {machine()}")
     for name, value in lines:
-        print(f"{name:<34}{value:>12,.0f} /s{value / single:>9.1f} x")
+        line(name, f"{value:,.0f}/s", f"{value / single:.1f} x one record by one caller{BARS.get(name, '')}")
     await bench.databases.close()
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from restock.decisions.life_store import InForce
     from restock.edge.running import Running
     from restock.engine.rules import FactRulebook, Rulebook
+    from restock.engine.stream import Stream
     from restock.settings import Origin, Settings
 
 BUSY = "A server or another command works in this home; stop it first."
@@ -73,6 +75,15 @@ class Program:
         with exclusive(self.home, "server", BUSY), exclusive(self.home, "background", BUSY):
             yield
 
+    @asynccontextmanager
+    async def streams(self) -> AsyncIterator[tuple[Stream, Stream]]:
+        """Open the embedded log and the stream on Kafka."""
+        from restock.adapters.streams import both_streams  # noqa: PLC0415 - one command moves streams
+        from restock.core.clock import SystemClock  # noqa: PLC0415 - as above
+
+        async with both_streams(self._loaded[0], SystemClock()) as streams:
+            yield streams
+
     def rulebook(self, name: str) -> Rulebook:
         """Give a rulebook of the library."""
         return self._library.rulebook(name)
@@ -118,21 +129,39 @@ class Program:
         self, services: Sequence[str], flags: Mapping[str, object], announce: Callable[[str], None], *, access_log: bool
     ) -> int:
         """Serve until told to stop; give the exit code."""
+        settings = Program(
+            {**self._flags, **self._ports(services), **{k: v for k, v in flags.items() if v is not None}}
+        )
+        return self._served(settings._loaded[0], announce, access_log, services[0] if len(services) == 1 else "")
+
+    def _ports(self, services: Sequence[str]) -> dict[str, int]:
+        """Give the published ports of one service, as far as nobody set others."""
+        from restock.services import SERVICES  # noqa: PLC0415 - no other command serves
+
+        if len(services) != 1:
+            return {}
+        one = next(each for each in SERVICES if each.name in services)
+        unset = {each.name for each in self.configuration() if each.origin == "default"}
+        ports = {"port": one.rest_port, "grpc_port": one.grpc_port if find_spec("grpc") else 0}
+        return {name: port for name, port in ports.items() if name in unset}
+
+    def _served(self, settings: Settings, announce: Callable[[str], None], access_log: bool, alone: str) -> int:
         from restock.adapters.database.embedded import exclusive  # noqa: PLC0415 - no other command serves
         from restock.app import background, opened  # noqa: PLC0415 - no other command serves
         from restock.edge.rest import server  # noqa: PLC0415 - no other command serves
-        from restock.services import SERVICES  # noqa: PLC0415 - no other command serves
-
-        ports = [one.rest_port for one in SERVICES if one.name in services]
-        unset = any(one.name == "port" and one.origin == "default" for one in self.configuration())
-        own = {"port": ports[0]} if len(ports) == 1 and unset else {}
-        settings = Program({**self._flags, **own, **{k: v for k, v in flags.items() if v is not None}})._loaded[0]
-        alone = services[0] if len(services) == 1 else ""
 
         async def session() -> int:
-            async with opened(settings) as app:
+            async with AsyncExitStack() as stack:
+                app = await stack.enter_async_context(opened(settings))
+                grpc = await stack.enter_async_context(_grpc(app, settings)) if settings.grpc_port else ""
+
+                def told(address: str) -> None:
+                    announce(address)
+                    if grpc:
+                        announce(f"grpc://{grpc}")
+
                 return await server.serve(
-                    app, settings, background=background, announce=announce, access_log=access_log, service=alone
+                    app, settings, background=background, announce=told, access_log=access_log, service=alone
                 )
 
         with exclusive(settings.home, "server", "A restore is going on in this home.", shared=True):
@@ -166,6 +195,19 @@ class Program:
 
         found = peek(store, life_store.IN_FORCE, life_store.IN_FORCE_PARAMETERS)
         return life_store.now_in_force([life_store.in_force(row) for row in found], timestamp(SystemClock().now()))
+
+
+def _grpc(app: App, settings: Settings) -> AbstractAsyncContextManager[str]:
+    """Serve the stream's gRPC interface; it is loaded only now. Raises InvalidInput without the extra."""
+    if not find_spec("grpc"):
+        from restock.core.errors import InvalidInput  # noqa: PLC0415 - as above
+
+        raise InvalidInput(
+            "gRPC needs the extra grpc.", field="grpc_port", remedy="Install restock[grpc], or set the port to 0."
+        )
+    from restock.edge.grpc.server import serving  # noqa: PLC0415 - an extra
+
+    return serving(app.streams, app.clock, settings.host, settings.grpc_port)
 
 
 def main() -> None:

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
+from typing import cast
 
 from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
 from restock.adapters.dispatch.files import OrderFiles
-from restock.analytics import consumer as analytics_consumer
-from restock.analytics import store as analytics_store
-from restock.analytics.model import TYPES
+from restock.adapters.streams import stream_of
+from restock.analytics.consumer import FiguresConsumer
 from restock.analytics.service import AnalyticsService
 from restock.core.clock import Clock, SystemClock
 from restock.core.errors import Unavailable
@@ -20,7 +20,8 @@ from restock.core.ids import Ids
 from restock.decisions.library import Library
 from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
-from restock.engine.stream import EmbeddedLog, Relay, Subscriber
+from restock.engine.stream import DeadLetters, Relay, RoughLog, Stream, Subscriber, framing
+from restock.engine.stream.registry import Registry
 from restock.inventory import news as inventory_news
 from restock.inventory import store as inventory_store
 from restock.inventory.consumer import ORDERS_BATCH, InventoryConsumer
@@ -38,8 +39,9 @@ from restock.replenishment.consumer import ReplenishmentConsumer
 from restock.replenishment.operations import Neighbours
 from restock.replenishment.port import ProposalsRequest
 from restock.replenishment.service import ReplenishmentService
-from restock.services import SCHEMAS
+from restock.services import EVENT_SCHEMAS, SCHEMAS
 from restock.settings import Settings
+from restock.streams.service import StreamsService
 from restock.suppliers.service import SuppliersService
 from restock.units.service import UnitsService
 
@@ -62,7 +64,8 @@ class App:
     clock: Clock
     ids: Ids
     databases: EmbeddedDatabases
-    stream: EmbeddedLog
+    stream: Stream
+    registry: Registry
     orders: OrdersService
     inventory: InventoryService
     suppliers: SuppliersService
@@ -73,7 +76,8 @@ class App:
     analytics: AnalyticsService
     waker: ReplenishmentConsumer
     relays: list[Relay]
-    subscribers: list[Subscriber]
+    dead_letters: DeadLetters
+    subscribers: list[Subscriber | FiguresConsumer]
     dispatcher: Dispatcher
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -89,7 +93,13 @@ class App:
             "purchasing": self.purchasing,
             "replenishment": self.replenishment,
             "analytics": self.analytics,
+            "streams": self.streams,
         }
+
+    @cached_property
+    def streams(self) -> StreamsService:
+        """What the stream shows to people and to other programs."""
+        return StreamsService(self.stream, self.clock, self.relays, TOPICS)
 
     def start(self) -> None:
         """Run relays, subscribers and the dispatcher until `close`."""
@@ -124,7 +134,7 @@ class App:
         """Say what stands still and needs a person; empty when all is well."""
         return [str(worker.problem) for worker in self._workers() if worker.problem is not None]
 
-    def _workers(self) -> list[Relay | Subscriber | Dispatcher]:
+    def _workers(self) -> list[Relay | Subscriber | FiguresConsumer | Dispatcher]:
         return [*self.relays, *self.subscribers, self.dispatcher]
 
 
@@ -143,15 +153,24 @@ async def opened(settings: Settings, clock: Clock | None = None, ids: Ids | None
             for task in app.tasks:
                 task.cancel()
             await asyncio.gather(*app.tasks, return_exceptions=True)
+            for subscriber in app.subscribers:
+                await subscriber.close()
+            await app.stream.close()
     finally:
         await files.close()
         await databases.close()
 
 
 async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderFiles, clock: Clock, ids: Ids) -> App:
-    stream = EmbeddedLog(databases["stream"], clock)
+    log = stream_of(databases["stream"], clock, settings)
+    stream = cast("Stream", RoughLog(log, settings.rough_seed)) if settings.rough_seed else log
     for topic, partitions in TOPICS.items():
         await stream.create_topic(topic, partitions)
+    letters = DeadLetters(stream, clock)
+    registry = Registry(databases["stream"], clock)
+    events = [each for folder in EVENT_SCHEMAS for each in framing.schemas_in(folder)]
+    framing.learn(events, await registry.publish(events))
+    framed = framing.framed if settings.event_format == "avro" else None
     orders = OrdersService(databases["oms"], clock, ids)
     inventory = InventoryService(databases["inventory"], clock, ids)
     suppliers = SuppliersService(databases["supplier"], clock)
@@ -165,9 +184,9 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
     decisions.life.known = partial(_known, replenishment, purchasing)
     waker = ReplenishmentConsumer(replenishment)
     relays = [
-        Relay(databases["oms"], orders_store.OUTBOX_EVENTS, stream),
-        Relay(databases["inventory"], inventory_store.OUTBOX, stream),
-        Relay(databases["po"], purchasing_tables.OUTBOX, stream),
+        Relay(databases["oms"], orders_store.OUTBOX_EVENTS, stream, framed),
+        Relay(databases["inventory"], inventory_store.OUTBOX, stream, framed),
+        Relay(databases["po"], purchasing_tables.OUTBOX, stream, framed),
     ]
     dispatcher = Dispatcher(databases["po"], files, clock, replenishment.busy)
     for database, relay in zip(("oms", "inventory", "po"), relays, strict=True):
@@ -179,6 +198,7 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
         ids=ids,
         databases=databases,
         stream=stream,
+        registry=registry,
         orders=orders,
         inventory=inventory,
         suppliers=suppliers,
@@ -189,7 +209,8 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
         analytics=AnalyticsService(databases["analytics"]),
         waker=waker,
         relays=relays,
-        subscribers=_subscribers(databases, stream, InventoryConsumer(inventory, clock), waker),
+        dead_letters=letters,
+        subscribers=_subscribers(databases, stream, letters, InventoryConsumer(inventory, clock), waker),
         dispatcher=dispatcher,
     )
 
@@ -212,8 +233,12 @@ async def _known(replenishment: ReplenishmentService, purchasing: PurchasingServ
 
 
 def _subscribers(
-    databases: EmbeddedDatabases, stream: EmbeddedLog, stock: InventoryConsumer, waker: ReplenishmentConsumer
-) -> list[Subscriber]:
+    databases: EmbeddedDatabases,
+    stream: Stream,
+    letters: DeadLetters,
+    stock: InventoryConsumer,
+    waker: ReplenishmentConsumer,
+) -> list[Subscriber | FiguresConsumer]:
     inventory = databases["inventory"]
     return [
         Subscriber(
@@ -224,6 +249,7 @@ def _subscribers(
             inventory,
             inventory_store.ORDERS_INBOX,
             batch=ORDERS_BATCH,
+            on_bad=letters.of("inventory.orders"),
         ),
         Subscriber(
             stream,
@@ -233,6 +259,7 @@ def _subscribers(
             inventory,
             inventory_store.RECEIPTS_INBOX,
             types=["GoodsReceived"],
+            on_bad=letters.of("inventory.receipts"),
         ),
         Subscriber(
             stream,
@@ -242,16 +269,9 @@ def _subscribers(
             databases["decisions"],
             replenishment_tables.INBOX,
             after=waker.wake,
+            on_bad=letters.of("replenishment"),
         ),
-        Subscriber(
-            stream,
-            "analytics",
-            list(TOPICS),
-            analytics_consumer.on_events,
-            databases["analytics"],
-            analytics_store.INBOX,
-            types=TYPES,
-        ),
+        FiguresConsumer(stream, list(TOPICS), databases["analytics"], on_bad=letters.of("analytics")),
     ]
 
 

@@ -16,6 +16,7 @@ from restock.decisions import store as decisions_store
 from restock.engine.database.migrate import Schema
 from restock.engine.database.replies import SCHEMA as REPLIES_SCHEMA
 from restock.engine.stream import SCHEMA as STREAM_SCHEMA
+from restock.engine.stream.registry import SCHEMA as REGISTRY_SCHEMA
 from restock.inventory import port as inventory
 from restock.inventory import store as inventory_store
 from restock.orders import port as orders
@@ -24,6 +25,7 @@ from restock.purchasing import port as purchasing
 from restock.purchasing import tables as purchasing_tables
 from restock.replenishment import port as replenishment
 from restock.replenishment import tables as replenishment_tables
+from restock.streams import port as streams
 from restock.suppliers import port as suppliers
 from restock.suppliers import store as suppliers_store
 from restock.units import port as units
@@ -38,6 +40,8 @@ class Service:
     context: str
     database: str
     rest_port: int
+    grpc_port: int = 0
+    """The published port of its gRPC interface; 0 for none."""
 
 
 SERVICES = (
@@ -50,6 +54,7 @@ SERVICES = (
     Service("po", "purchasing", "po", 8086),
     Service("orchestrator", "replenishment", "decisions", 8080),
     Service("analytics", "analytics", "analytics", 8087),
+    Service("stream", "streams", "stream", 8090, 50051),
 )
 
 SCHEMAS: Mapping[str, tuple[Schema, ...]] = {
@@ -60,13 +65,19 @@ SCHEMAS: Mapping[str, tuple[Schema, ...]] = {
     "po": (purchasing_tables.SCHEMA,),
     "decisions": (decisions_store.SCHEMA, replenishment_tables.SCHEMA, REPLIES_SCHEMA),
     "analytics": (analytics_store.SCHEMA,),
-    "stream": (STREAM_SCHEMA,),
+    "stream": (STREAM_SCHEMA, REGISTRY_SCHEMA),
 }
 """Which contexts keep tables in which database."""
 
+EVENT_SCHEMAS = tuple(
+    schema.folder.parent / "schemas"
+    for schema in (orders_tables.SCHEMA, inventory_store.SCHEMA, purchasing_tables.SCHEMA)
+)
+"""Folders with the Avro schemas of the events that contexts publish."""
+
 OPERATIONS: Mapping[str, Operation] = {
     operation.name: operation
-    for port in (orders, inventory, suppliers, units, decisions, purchasing, replenishment, analytics)
+    for port in (orders, inventory, suppliers, units, decisions, purchasing, replenishment, analytics, streams)
     for operation in port.OPERATIONS
 }
 """Every operation by name."""

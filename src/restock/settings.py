@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 
+from restock.core.defaults import SESSION_SECONDS
 from restock.core.errors import InvalidInput
 from restock.core.text import optional_name
 
@@ -25,6 +26,8 @@ class Settings:
     """The address that REST listens on; plain text is served on loopback only."""
     port: int = 8080
     """The port that REST listens on; 0 takes a free one."""
+    grpc_port: int = 0
+    """The port of the stream's published gRPC interface, on the same host; 0 serves none. Needs the extra grpc."""
     company: str = ""
     """Who orders: name and address in one line, on every purchase order."""
     demand_window_days: int = 90
@@ -33,16 +36,32 @@ class Settings:
     """The flow that replenishes."""
     dispatch_process: bool = True
     """Whether a server writes order files in a process of its own."""
+    kafka_servers: str = ""
+    """The Kafka cluster that carries events, such as 127.0.0.1:9092; empty means the embedded log."""
+    kafka_prefix: str = ""
+    """What stands before the names of topics and groups on Kafka, so that homes can share a cluster."""
+    session_seconds: int = SESSION_SECONDS
+    """Silence after which a process that consumes events is taken for dead, and its partitions are given to others."""
+    rough_seed: int = 0
+    """For tests: the stream delivers records twice and batches again, as it may, drawn from this seed; 0 does not."""
+    event_format: str = "json"
+    """What events are published in: json, or avro, framed for tools that know Kafka's registries. Both are read."""
     queue_limit: int = 1024
     """Callers that may wait at the flow's door before it answers 503."""
 
 
 LIMITS = {
     "port": (0, 65535),  # what TCP has
+    "grpc_port": (0, 65535),  # what TCP has
     "demand_window_days": (1, 3650),  # ten years: older sales tell nothing of tomorrow's
+    "session_seconds": (1, 300),  # a second is twice the pause between two signs of life
+    "rough_seed": (0, 1_000_000_000),  # any seed
     "queue_limit": (1, 1_000_000),  # callers whose sockets one process can hold
 }
 """The least and the most of each number."""
+
+CHOICES = {"event_format": ("json", "avro")}
+"""What some texts may be."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +132,10 @@ def _read(name: str, value: object, default: object) -> object:
         raise InvalidInput(f"{value!r} is neither true nor false.", field=name)
     if isinstance(default, int):
         return _number(name, value)
-    return optional_name(str(value), name)
+    text, choices = str(value), CHOICES.get(name.removeprefix(PREFIX).lower())
+    if choices and text not in choices:
+        raise InvalidInput(f"{text[:50]!r} is not {' or '.join(choices)}.", field=name)
+    return optional_name(text, name)
 
 
 def _number(name: str, value: object) -> int:

@@ -15,6 +15,7 @@ from cli_world import program
 
 from restock.__main__ import Program
 from restock.edge.cli import (
+    analytics,
     completion,
     decide,
     demo,
@@ -30,6 +31,8 @@ from restock.edge.cli import (
     serve,
     setup,
     stores,
+    stream_move,
+    streams,
     transfer,
 )
 from restock.edge.cli.meanings import ELSEWHERE, MEANINGS
@@ -37,8 +40,8 @@ from restock.edge.cli.root import COMMANDS, root
 from restock.services import OPERATIONS
 
 MODULES = (
-    completion, decide, demo, explain, flows, load, measure, operations, pipeline, replay, replenish, rules, serve, setup,
-    stores, transfer,
+    analytics, completion, decide, demo, explain, flows, load, measure, operations, pipeline, replay, replenish, rules,
+    serve, setup, stores, stream_move, streams, transfer,
 )  # fmt: skip
 
 

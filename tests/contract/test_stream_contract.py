@@ -1,18 +1,15 @@
-"""What every stream adapter promises. An adapter joins by giving a `StreamBuilder`; the tests do not know which it is."""
+"""What every stream adapter promises of topics, records and offsets; the tests do not know which adapter it is."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import pytest
+from streams import PARTITIONS, StreamBuilder, message
 
-from restock.adapters.database.embedded import EmbeddedDatabases
-from restock.core.clock import SystemClock
 from restock.core.errors import Conflict, InvalidInput, NotFound
-from restock.engine.stream import SCHEMA, EmbeddedLog, Message, Position, Stream, partition_for
+from restock.engine.stream import Message, Position, Stream, partition_for
 from restock.engine.stream.port import (
     MAX_KEY_BYTES,
     MAX_MESSAGE_BYTES,
@@ -21,53 +18,6 @@ from restock.engine.stream.port import (
     MAX_PUBLISH,
     MAX_READ,
 )
-
-PARTITIONS = 4
-
-
-class EmbeddedStreams:
-    """Opens the embedded log, again and again on the same files."""
-
-    def __init__(self, home: Path) -> None:
-        self._home = home
-        self._open: list[EmbeddedDatabases] = []
-
-    async def open(self) -> Stream:
-        """Give a stream as another process would see it."""
-        databases = EmbeddedDatabases(self._home, {"stream": [SCHEMA]})
-        self._open.append(databases)
-        return EmbeddedLog(databases["stream"], SystemClock())
-
-    async def close(self) -> None:
-        for databases in self._open:
-            await databases.close()
-
-
-@pytest.fixture(scope="session")
-def migrated_stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("stream")
-    asyncio.run(EmbeddedDatabases(home, {"stream": [SCHEMA]}).close())
-    return home
-
-
-@pytest.fixture(params=["embedded"])
-async def streams(
-    request: pytest.FixtureRequest, migrated_stream: Path, tmp_path: Path
-) -> AsyncIterator[EmbeddedStreams]:
-    builder = {"embedded": EmbeddedStreams}[request.param](Path(shutil.copytree(migrated_stream, tmp_path / "home")))
-    yield builder
-    await builder.close()
-
-
-@pytest.fixture
-async def stream(streams: EmbeddedStreams) -> Stream:
-    stream = await streams.open()
-    await stream.create_topic("orders", PARTITIONS)
-    return stream
-
-
-def message(key: str = "CUST-1", value: bytes = b"v", topic: str = "orders", **headers: str) -> Message:
-    return Message(topic, key, value, headers)
 
 
 async def everything(stream: Stream, topic: str = "orders") -> list[tuple[int, str, bytes]]:
@@ -305,7 +255,7 @@ async def test_lag_counts_what_is_still_to_be_read(stream: Stream) -> None:
     assert await stream.lag("g") == expected
 
 
-async def test_a_second_opening_sees_what_was_published_and_committed(streams: EmbeddedStreams, stream: Stream) -> None:
+async def test_a_second_opening_sees_what_was_published_and_committed(streams: StreamBuilder, stream: Stream) -> None:
     await stream.publish([message(value=b"kept")])
     await stream.commit("g", {("orders", 0): 1})
     again = await streams.open()
@@ -313,7 +263,7 @@ async def test_a_second_opening_sees_what_was_published_and_committed(streams: E
     assert await again.committed("g", "orders") == {0: 1}
 
 
-async def test_two_openings_publish_at_once_and_nothing_is_lost(streams: EmbeddedStreams, stream: Stream) -> None:
+async def test_two_openings_publish_at_once_and_nothing_is_lost(streams: StreamBuilder, stream: Stream) -> None:
     other = await streams.open()
     publishes = [
         one.publish([message(f"CUST-{n % 3}", f"{name}{n}".encode())])
@@ -342,3 +292,23 @@ async def test_a_publish_between_two_waits_is_not_missed(stream: Stream) -> None
 
 async def _publish(stream: Stream) -> None:
     await stream.publish([message()])
+
+
+async def test_a_producer_may_choose_the_partition_and_leave_out_the_key(stream: Stream) -> None:
+    places = await stream.publish_to([(3, message("", b"a")), (1, message("k", b"b")), (3, message("k", b"c"))])
+    assert [(one.partition, one.offset) for one in places] == [(3, 0), (1, 0), (3, 1)]
+    assert [(r.key, r.value) for r in await stream.read("orders", 3, 0, 10)] == [("", b"a"), ("k", b"c")]
+    with pytest.raises(NotFound, match="no partition 9"):
+        await stream.publish_to([(0, message("k", b"d")), (9, message("k", b"d"))])
+    assert await stream.read("orders", 0, 0, 10) == []
+
+
+async def test_a_topic_tells_when_it_was_made_and_how_large_it_is(stream: Stream) -> None:
+    empty = await stream.describe("orders")
+    assert (empty.partitions, empty.bytes) == (PARTITIONS, 0)
+    await stream.publish([message(value=b"x" * 1000)])
+    filled = await stream.describe("orders")
+    assert filled.bytes >= 1000
+    assert filled.created_at == empty.created_at
+    with pytest.raises(NotFound):
+        await stream.describe("nothing")

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restock.adapters.database.embedded import EmbeddedDatabases
+from restock.adapters.database.presence import FilePresence
 from restock.core.clock import SystemClock
 from restock.core.errors import InvalidInput
 from restock.core.event import Event
@@ -44,7 +45,7 @@ class Depot:
         self.clock = SystemClock()
         self.service = InventoryService(self.database, self.clock, Ids(self.clock))
         self.consumer = InventoryConsumer(self.service, self.clock)
-        self.log = EmbeddedLog(self.databases["stream"], self.clock)
+        self.log = EmbeddedLog(self.databases["stream"], self.clock, FilePresence(home))
 
     async def count(self, **on_hand: str) -> int:
         rows = [StockCount(product, Decimal(number)) for product, number in on_hand.items()]

@@ -90,7 +90,7 @@ async def serve(app: App, task: dict[str, str]) -> None:
     known = acknowledged(task["said"])
 
     async def client(first: int) -> None:
-        for number in range(first, int(task["orders"]), CLIENTS):
+        for number in range(first, int(task["orders"]), int(task.get("stride", CLIENTS))):
             if number in known:
                 continue
             product, quantity = wanted(number)
@@ -101,7 +101,10 @@ async def serve(app: App, task: dict[str, str]) -> None:
             if number % 3 == 0:
                 await app.replenishment.flow(FlowRequest(product))
 
-    await asyncio.gather(*(client(first) for first in range(CLIENTS)))
+    clients = int(task.get("first", 0))
+    await asyncio.gather(*(client(first) for first in range(clients, clients + CLIENTS)))
+    if "stay" in task:
+        await asyncio.Event().wait()
 
 
 def wanted(number: int) -> tuple[str, int]:
@@ -121,7 +124,8 @@ WORK: dict[str, Callable[[App, dict[str, str]], Awaitable[None]]] = {"loop": loo
 
 async def live(task: dict[str, str]) -> None:
     """Live once."""
-    async with life(Path(task["home"]), int(task["seed"])) as app:
+    home, seed, session = Path(task["home"]), int(task["seed"]), int(task.get("session", 10))
+    async with life(home, seed, session, rough="rough" in task) as app:
         await WORK[task["work"]](app, task)
 
 
@@ -130,7 +134,8 @@ def born(task: dict[str, str]) -> None:
     name, _, count = task.get("failpoint", "").partition(":")
     failpoints._armed_name, failpoints._armed_at = name, int(count or 1)
     failpoints._record_to = task.get("log", "")
-    failpoints.armed = bool(name or failpoints._record_to)
+    failpoints._dwell_ms = int(task.get("dwell", 0))
+    failpoints.armed = bool(name or failpoints._record_to or failpoints._dwell_ms)
     try:
         asyncio.run(live(task))
     except BaseException:
@@ -142,12 +147,20 @@ def born(task: dict[str, str]) -> None:
 
 
 def nursery() -> None:
-    """Fork a process per line; answer with its exit status. `kill_after` seconds it gets a kill -9."""
+    """Fork a process per line; answer with its exit status. `kill_after` seconds it gets a kill -9.
+
+    With `freeze_for` it is first stopped for so long, and killed as long after that.
+    """
     for line in sys.stdin:
         task = json.loads(line)
         child = os.fork()
         if child == 0:
             born(task)
+        if "freeze_for" in task:
+            time.sleep(float(task["kill_after"]))
+            os.kill(child, signal.SIGSTOP)
+            time.sleep(float(task["freeze_for"]))
+            os.kill(child, signal.SIGCONT)
         if "kill_after" in task:
             time.sleep(float(task["kill_after"]))
             os.kill(child, signal.SIGKILL)  # not waited for yet, so the number is still its own

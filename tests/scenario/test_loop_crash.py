@@ -49,6 +49,8 @@ WRITES = {
     "po.dispatch.done": "often",
     "po.relay.delete": "often",
     "stream.create_topic": "often",
+    "stream.event_schemas": "once",
+    "stream.members": "often",
     "stream.offsets": "often",
     "stream.publish": "often",
     "supplier.put_terms": "once",
@@ -64,8 +66,15 @@ OUTSIDE_THE_LOOP = {
     "change.PurchaseOrderClosed": "a move of one order, the same code as an approval",
     "recompute_demand": "demand from history: one transaction per batch, the same again changes nothing",
     "add_history": "an import: killed in tests/files and tests/orders",
+    "forget_figures": "one transaction: the same again forgets the same",
     "finish_import": "an import: killed in tests/files and tests/orders",
     "keep_reply": "REST's memory of replies: tests/rest",
+    "register_schema": "a schema and its place in one transaction; the same again gives the same number",
+    "delete_schema": "one transaction, asked for by a person; the same again finds nothing",
+    "schema_mode": "one row, asked for by a person; the same again changes nothing",
+    "reset": "a group is moved by hand: one transaction, and the same again changes nothing",
+    "forget": "a group is forgotten by hand: one transaction, and the same again changes nothing",
+    "trim": "old records are forgotten: one transaction, and the same again changes nothing",
     "rulebook_move": "a move of a rulebook's version: one transaction, killed in tests/decisions/test_life_crash.py",
 }
 
@@ -307,6 +316,8 @@ NO_FAILPOINT = {
     ("edge/files/decided.py", "decide_file"): "decisions somebody asked for: whole or absent, and asked for again",
     ("edge/files/written.py", "_whole"): "an export somebody asked for: whole or absent, and asked for again",
     ("edge/files/written.py", "_parquet"): "an export somebody asked for: whole or absent, and asked for again",
+    ("edge/files/pid_file.py", "held"): "who serves: a lock says whether it is true, and the kernel drops that",
+    ("edge/files/pid_file.py", "start"): "what a server says while it lives",
     ("edge/files/rejects.py", "__enter__"): "the part of a file that `__exit__` puts in its place, with failpoints",
 }
 

@@ -36,7 +36,14 @@ async def killed_again_and_again(
     done = 0
     while done < kills and time.monotonic() < end:
         after = str(random.uniform(0.12, 0.6))
-        task = {"work": "serve", "home": str(home), "seed": str(2 + done), "said": said, "orders": ORDERS}
+        task = {
+            "work": "serve",
+            "home": str(home),
+            "seed": str(2 + done),
+            "said": said,
+            "orders": ORDERS,
+            "rough": "yes",
+        }
         assert nursery.run(**task, kill_after=after) == -signal.SIGKILL
         done += 1
     return done, len(acknowledged(said))

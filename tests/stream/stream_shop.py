@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Column, Integer, MetaData, String, Table, bindparam, insert, select
 
 from restock.adapters.database.embedded import EmbeddedDatabases
+from restock.adapters.database.presence import FilePresence
 from restock.core.clock import SystemClock
 from restock.core.event import Event
 from restock.engine.database import Statement, Transaction
@@ -46,7 +47,7 @@ class Shop:
             home, {"stream": [SCHEMA], "shop": [Schema("shop", Path(__file__).parent / "shop")]}
         )
         self.database = self.databases["shop"]
-        self.log = EmbeddedLog(self.databases["stream"], SystemClock())
+        self.log = EmbeddedLog(self.databases["stream"], SystemClock(), FilePresence(home))
         self.outbox = Outbox(OUTBOX)
         self.inbox = Inbox(INBOX, "counter")
         self.relay = Relay(self.database, self.outbox, self.log)

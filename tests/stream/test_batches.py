@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
 from restock.adapters.database.embedded import EmbeddedDatabases
+from restock.adapters.database.presence import FilePresence
 from restock.core.clock import SystemClock
 from restock.engine import stream
 from restock.engine.stream import EmbeddedLog, Message
@@ -72,7 +73,7 @@ def test_records_of_an_old_log_are_carried_over_at_their_offsets(connection: sa.
 @pytest.mark.parametrize("limit", range(1, 12))
 async def test_a_read_takes_as_many_records_as_it_asks_for_across_batches(migrated_home: Path, limit: int) -> None:
     databases = EmbeddedDatabases(migrated_home, {"stream": [SCHEMA]})
-    log = EmbeddedLog(databases["stream"], SystemClock())
+    log = EmbeddedLog(databases["stream"], SystemClock(), FilePresence(migrated_home))
     topic = f"taken-{limit}"
     await log.create_topic(topic, 1)
     for size in (3, 1, 4, 2):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from restock.adapters.database.embedded import EmbeddedDatabases
+from restock.adapters.database.presence import FilePresence
 from restock.core.clock import SystemClock
 from restock.core.errors import Conflict, InvalidInput
 from restock.engine.stream import SCHEMA, EmbeddedLog, Message, partition_for
@@ -82,7 +83,7 @@ class LogMachine(RuleBasedStateMachine):
 
     def opening(self) -> EmbeddedLog:
         self.opened.append(EmbeddedDatabases(self.folder / "home", {"stream": [SCHEMA]}))
-        return EmbeddedLog(self.opened[-1]["stream"], SystemClock())
+        return EmbeddedLog(self.opened[-1]["stream"], SystemClock(), FilePresence(self.folder / "home"))
 
     def run(self, call: Awaitable[T]) -> T:
         return self.loop.run_until_complete(call)

@@ -12,6 +12,7 @@ from restock.core.errors import InvalidInput, NotFound, RestockError, StorageFul
 from restock.core.event import Event
 from restock.engine.database import Transaction
 from restock.engine.stream import Message, Record, Subscriber, TopicPartition, encode, partition_for, subscriber
+from restock.engine.stream.members import Member
 
 
 async def publish(shop: Shop, *events: Event) -> None:
@@ -67,15 +68,14 @@ async def test_a_crash_after_the_effect_gives_redelivery_that_the_inbox_drops(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await publish(shop, *(order(number) for number in range(30)))
-    commit = shop.log.commit
 
-    async def power_cut(group: str, offsets: Mapping[TopicPartition, int]) -> None:
+    async def power_cut(member: Member, offsets: Mapping[TopicPartition, int]) -> None:
         raise Unavailable("the power was cut before the offsets")
 
-    monkeypatch.setattr(shop.log, "commit", power_cut)
-    with pytest.raises(Unavailable):
-        await shop.subscriber().drain()
-    monkeypatch.setattr(shop.log, "commit", commit)
+    with monkeypatch.context() as patch:
+        patch.setattr(Member, "commit", power_cut)
+        with pytest.raises(Unavailable):
+            await shop.subscriber().drain()
     assert await shop.subscriber().drain() == 30
     assert len(await shop.effects()) == 30
     assert [len(batch) for batch in shop.after] == [30, 30]
@@ -129,7 +129,9 @@ async def test_another_failure_stops_the_run_and_is_kept(shop: Shop) -> None:
 
     await publish(shop, order(1))
     consumer = shop.subscriber(handler=handler)
-    await asyncio.wait_for(consumer.run(), 5)
+    running = asyncio.create_task(consumer.run())
+    await eventually(lambda: consumer.problem)
+    await stop(running)
     assert isinstance(consumer.problem, ValueError)
     assert await consumer.lag() == 1
     with pytest.raises(ValueError, match="a mistake"):
@@ -158,9 +160,9 @@ async def test_a_bad_record_stops_its_partition_and_no_other(shop: Shop) -> None
 
 
 async def test_a_parked_record_lets_the_partition_go_on(shop: Shop) -> None:
-    parked: list[bytes] = []
+    parked: list[bytes | None] = []
 
-    async def park(record: Record, error: InvalidInput) -> None:
+    async def park(record: Record, error: Exception) -> None:
         parked.append(record.value)
 
     await publish(shop, order(1))
@@ -176,7 +178,7 @@ async def test_a_parked_record_lets_the_partition_go_on(shop: Shop) -> None:
 async def test_a_refused_record_is_asked_about_once_per_drain(shop: Shop) -> None:
     asked: list[int] = []
 
-    async def refuse(record: Record, error: InvalidInput) -> None:
+    async def refuse(record: Record, error: Exception) -> None:
         asked.append(record.offset)
         raise error
 
@@ -190,7 +192,7 @@ async def test_a_refused_record_is_asked_about_once_per_drain(shop: Shop) -> Non
 async def test_a_stopped_partition_is_tried_again_by_the_next_drain(shop: Shop) -> None:
     away = True
 
-    async def park(record: Record, error: InvalidInput) -> None:
+    async def park(record: Record, error: Exception) -> None:
         if away:
             raise error
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
+from restock.analytics.model import GROUP
 from restock.core.operation import Operation
 
 
@@ -44,8 +45,32 @@ class Money:
 
 
 @dataclass(frozen=True)
+class LastOrder:
+    """The newest customer order by its own moment, not by when it was counted."""
+
+    order_id: str = ""
+    created_at: str = ""
+
+
+@dataclass(frozen=True)
+class Late:
+    """Orders that came late: more than a minute older than the newest one of their partition (`LATE_AFTER`).
+
+    They are in every total and in the windows of their moment. `beyond` of them came more than a week late (`MINUTES_KEPT`):
+    their hour and day have them, their minute is no longer kept.
+    """
+
+    orders: int = 0
+    revenue: Decimal = Decimal(0)
+    beyond: int = 0
+
+
+@dataclass(frozen=True)
 class Figures:
-    """The figures as of the last event consumed. `stock_events` counts by status."""
+    """The figures as of the last event consumed. `stock_events` counts by status; `events` is how many were counted.
+
+    `group` and `topics` tell as whom and what analytics consumes; a topic is listed once something of it was counted.
+    """
 
     orders: int
     revenue: Decimal
@@ -55,6 +80,32 @@ class Figures:
     top_products: list[TopProduct]
     stock_events: dict[str, int]
     purchase_orders: list[Money]
+    late: Late = Late()
+    last_order: LastOrder = LastOrder()
+    events: int = 0
+    group: str = GROUP
+    topics: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class WindowsRequest:
+    """Which windows: minute, hour or day, from one moment up to, not including, another; newest first."""
+
+    size: str = "minute"
+    from_: str = ""
+    to: str = ""
+    limit: int = 60
+
+
+@dataclass(frozen=True)
+class Window:
+    """What was ordered in one minute, hour or day (UTC), by the moment of the order. `late` of the orders came late."""
+
+    start: str
+    orders: int
+    revenue: Decimal
+    average_order_value: Decimal
+    late: int
 
 
 class Analytics(Protocol):
@@ -64,5 +115,22 @@ class Analytics(Protocol):
         """Give the figures: exact, each event counted once, whatever crashes or repeats."""
         ...
 
+    async def windows(self, request: WindowsRequest) -> list[Window]:
+        """Give the windows in which something was ordered, newest first. Raises InvalidInput naming the field.
 
-OPERATIONS = (Operation("analytics.figures", FiguresRequest, Figures, "GET", "/api/v1/figures", "Live figures"),)
+        Windows of a minute are kept for a week before the newest order, hours and days for ever.
+        """
+        ...
+
+
+OPERATIONS = (
+    Operation("analytics.figures", FiguresRequest, Figures, "GET", "/api/v1/figures", "Live figures"),
+    Operation(
+        "analytics.windows",
+        WindowsRequest,
+        list[Window],
+        "GET",
+        "/api/v1/figures/windows",
+        "Orders and revenue by minute, hour or day",
+    ),
+)

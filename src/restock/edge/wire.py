@@ -119,9 +119,16 @@ def mirror(kind: type, without: tuple[str, ...] = ()) -> type[msgspec.Struct]:
     """Give a struct with the fields of a dataclass, which refuses fields that it does not know."""
     hints = get_type_hints(kind)
     members = [_member(field, hints[field.name]) for field in _fields(kind) if field.name not in without]
-    made = msgspec.defstruct(kind.__name__, members, forbid_unknown_fields=True, kw_only=True, module=kind.__module__)
+    made = msgspec.defstruct(
+        kind.__name__, members, forbid_unknown_fields=True, kw_only=True, module=kind.__module__, rename=spoken
+    )
     made.__doc__ = (kind.__doc__ or "").partition("\n")[0]
     return made
+
+
+def spoken(name: str) -> str:
+    """Give a field's name as callers write it: one that is a word of Python (`from_`) has an underscore behind it here."""
+    return name.rstrip("_")
 
 
 def _member(field: Field[Any], hint: Any) -> tuple[str, Any] | tuple[str, Any, Any]:
@@ -268,7 +275,7 @@ def _known_at(kind: Any, path: str) -> list[str]:
         if not inner:
             return []
         kind = inner[0]
-    return [field.name for field in msgspec.structs.fields(kind)]
+    return [field.encode_name for field in msgspec.structs.fields(kind)]
 
 
 def _parts(hint: Any) -> list[Any]:

@@ -52,7 +52,7 @@ def _words(operation: Operation) -> str:
 
 
 def _dashed(name: str) -> str:
-    return name.replace("_", "-")
+    return wire.spoken(name).replace("_", "-")
 
 
 def _group(port: str) -> click.Group:
@@ -178,7 +178,7 @@ def _values(request: type, given: Mapping[str, Any]) -> dict[str, object]:
     for name, value in given.items():
         if value is None:
             continue
-        values[name] = _listed(name, get_args(hints[name])[0], value) if _is_list(hints[name]) else value
+        values[wire.spoken(name)] = _listed(name, get_args(hints[name])[0], value) if _is_list(hints[name]) else value
     return values
 
 

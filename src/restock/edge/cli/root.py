@@ -35,12 +35,13 @@ class Entry(NamedTuple):
     section: str
 
 
-START, WORK, WHY, DATA, TEXTS, RUN, PORTS = (
+START, WORK, WHY, DATA, TEXTS, STREAM, RUN, PORTS = (
     "Start",
     "Replenish",
     "Understand",
     "Data",
     "Rules and flows",
+    "Stream",
     "Operate",
     "Every operation",
 )
@@ -57,16 +58,22 @@ COMMANDS = {
     "plan": Entry("replenish", "Propose for the whole catalogue, and say what is skipped and why.", WORK),
     "purchase": Entry("replenish", "Turn proposals into purchase orders, one per supplier.", WORK),
     "explain": Entry("explain", "Say why: of a purchase order, a proposal or a product.", WHY),
-    "replay": Entry("replay", "Make stored decisions again, bit for bit.", WHY),
+    "replay": Entry("replay", "Make stored decisions again, bit for bit; --to lets a group read again.", WHY),
     "metrics": Entry("measure", "Runs, queries, calculations, purchase orders, money, what waits.", WHY),
     "decide": Entry("decide", "Decide JSON lines with a rulebook.", WHY),
     "import": Entry("transfer", "Read products, stock, suppliers, units, demand, orders, a whole shop.", DATA),
     "export": Entry("transfer", "Write what is known to a file.", DATA),
     "rules": Entry("rules", "Check, prove, test and compare rulebooks; bring them into force.", TEXTS),
     "flows": Entry("flows", "Validate, draw, dry-run and profile flows.", TEXTS),
+    "topics": Entry("streams", "Topics: partitions, watermarks, records, bytes, the last record.", STREAM),
+    "groups": Entry("streams", "Groups of readers: members, what each owns, how far it is.", STREAM),
+    "lag": Entry("streams", "What waits, in records and in time: outboxes and groups.", STREAM),
+    "tail": Entry("streams", "Print the records of a topic, by key, time and path.", STREAM),
+    "trace": Entry("streams", "What an event led to, across all topics.", STREAM),
     "config": Entry("measure", "Every setting, its value and where it is from.", RUN),
     "backup": Entry("stores", "Copy all stores as of one moment.", RUN),
     "restore": Entry("stores", "Put a backup in the place of the stores.", RUN),
+    "stream": Entry("stream_move", "Move topics and positions between the embedded log and Kafka.", RUN),
     "completion": Entry("completion", "Print the completion script of a shell.", RUN),
     "operations": Entry("operations", "List every operation.", PORTS),
     "orders": Entry("operations", "Customer orders and demand.", PORTS),
@@ -76,7 +83,8 @@ COMMANDS = {
     "decisions": Entry("operations", "Decisions and rulebooks.", PORTS),
     "purchasing": Entry("operations", "Purchase orders.", PORTS),
     "replenishment": Entry("operations", "Flows, plans, proposals, runs.", PORTS),
-    "analytics": Entry("operations", "Live figures.", PORTS),
+    "analytics": Entry("analytics", "Live figures: revenue, customers, products, orders over time.", PORTS),
+    "streams": Entry("operations", "Topics, groups, lag, records, replay.", PORTS),
 }
 
 EPILOG = """\b

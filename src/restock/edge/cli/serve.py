@@ -21,6 +21,7 @@ Examples:
   restock serve
   restock serve inventory
   restock serve --port 0
+  restock serve stream        also gRPC on 50051, with the extra grpc
 
 Serves until Ctrl-C or SIGTERM, then finishes what it has begun. Commands work
 beside it on the same home. With one SERVICE the port is the published one of

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from restock.core.ids import Ids
     from restock.edge.running import Running
     from restock.engine.rules import FactRulebook, Rulebook
+    from restock.engine.stream import Stream
 
 
 class ConfiguredValue(Protocol):
@@ -64,6 +65,10 @@ class Shell(Protocol):
 
     def alone(self) -> AbstractContextManager[None]:
         """Keep servers and other background work out. Raises Unavailable when there is one."""
+        ...
+
+    def streams(self) -> AbstractAsyncContextManager[tuple[Stream, Stream]]:
+        """Open the embedded log and the stream on Kafka. Raises InvalidInput without a cluster in the settings."""
         ...
 
     def rulebook(self, name: str) -> Rulebook:

@@ -14,8 +14,9 @@ import msgspec
 from restock.core.clock import timestamp
 from restock.core.errors import Refused, RestockError
 from restock.core.text import MAX_NAME
-from restock.edge.rest import ordering, probes, published
+from restock.edge.rest import ordering, probes, published, registry, streamhouse
 from restock.edge.rest.keys import Keys
+from restock.edge.rest.live import Live
 from restock.edge.rest.manual import Manual
 from restock.edge.rest.message import (
     NO_PARAMETERS,
@@ -131,7 +132,7 @@ class Application:
                 route = verbs[wanted]
                 return route, self.meters.route(route.verb, route.path), parameters
         if not found:
-            raise no_page(path)
+            raise streamhouse.absent(path)
         known = {each for verbs, _ in found for each in verbs}
         allow = ", ".join(sorted(known | {"OPTIONS"} | ({"HEAD"} if "GET" in known else set())))
         if wanted in known:
@@ -162,7 +163,7 @@ def _on_loopback(place: bytes) -> bool:
 
 
 def all_routes(app: Served, meters: Meters, condition: probes.Condition, service: str = "") -> list[Route]:
-    """Give every route: derived from the table of operations, published, probes, manual."""
+    """Give every route: derived from the table of operations, published, registry, probes, manual."""
     special = [*published.routes(app, meters.flow), *ordering.routes(app)]
     if service == ordering.SERVICE:
         special.append(ordering.health(app, condition))
@@ -173,7 +174,8 @@ def all_routes(app: Served, meters: Meters, condition: probes.Condition, service
         if (operation.verb, operation.path) not in taken
     ]
     common = [each for each in probes.routes(app, condition, meters) if (each.verb, each.path) not in taken]
-    routes = [*special, *plain, *common]
+    others = [Live(app, condition).route(), *registry.routes(app.registry), *streamhouse.routes(app)]
+    routes = [*special, *plain, *others, *common]
     return [*routes, *Manual(routes).routes()]
 
 

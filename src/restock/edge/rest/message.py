@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 from typing import ClassVar
@@ -102,6 +102,8 @@ class Answer:
     body: bytes
     kind: bytes = JSON
     headers: tuple[tuple[bytes, bytes], ...] = field(default=())
+    parts: AsyncGenerator[bytes, None] | None = None
+    """What follows the body, written part by part as the caller reads; the connection closes at its end."""
 
     OK: ClassVar[int] = 200
 

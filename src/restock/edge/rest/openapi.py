@@ -104,6 +104,7 @@ def _operation(route: Route, schemas: Schemas) -> Json:
     }
     if route.verb == "POST":
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+    if route.verb in {"POST", "PUT"}:
         content: Json = {"schema": shape}
         if route.examples:
             content["example"] = dict(route.examples)
@@ -113,11 +114,18 @@ def _operation(route: Route, schemas: Schemas) -> Json:
     if parameters:
         made["parameters"] = parameters
     made["responses"] = {str(route.status): _answer(route, schemas)}
-    for status in _OF_POST if route.verb == "POST" else _OF_GET:
-        made["responses"][str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
+    for status in _OF_GET if route.verb == "GET" else _OF_POST:
+        made["responses"][str(status)] = _refusal(route, schemas, status)
     if route.name in {"server.health", "server.readyz"}:
         made["responses"]["503"] = {**_answer(route, schemas), "description": "Not ready; it says why"}
     return made
+
+
+def _refusal(route: Route, schemas: Schemas, status: int) -> Json:
+    if route.refusal is None:
+        return {"$ref": f"#/components/responses/Problem{status}"}
+    content = {route.media: {"schema": schemas.of(route.refusal, asked=False)}}
+    return {"description": ERRORS[status], "content": content}
 
 
 def _query(name: str, schema: Json, shape: Json) -> Json:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import cast
 
@@ -27,6 +29,9 @@ MAX_PIPELINED = 16
 
 LINGER_SECONDS = 10.0
 """How long what a refused caller still sends is taken and thrown away: closing at once would cut off the answer."""
+
+STALLED_SECONDS = 60.0
+"""How long a caller may leave a stream unread before it is given up; he comes back and gets the newest."""
 
 _STATUS_LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -69,6 +74,7 @@ class Connection(asyncio.Protocol):
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # the answer before it is still owed
         self._waiting: deque[tuple[Request, bool]] = deque()
         self._serving: asyncio.Task[None] | None = None
+        self._streaming = False
         self._refusal: RestockError | None = None
         self._writable: asyncio.Future[None] | None = None
         self._head_size = 0
@@ -95,6 +101,8 @@ class Connection(asyncio.Protocol):
         self._door.connections.discard(self)
         self._waiting.clear()
         self.resume_writing()
+        if self._streaming and self._serving is not None:
+            self._serving.cancel()  # nobody reads it, and it has no effect
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the network."""
@@ -125,9 +133,11 @@ class Connection(asyncio.Protocol):
             self._writable = None
 
     def finish(self) -> None:
-        """Close once nothing is being answered."""
+        """Close once nothing is being answered; a stream ends with the part that is being written."""
         if self.idle:
             self.close()
+        elif self._streaming and self._writable is not None:
+            self.stop()  # whoever does not read the stream does not see its end either
         else:
             self._stop_reading()
 
@@ -204,8 +214,11 @@ class Connection(asyncio.Protocol):
                 answer = await self._door.answer(request)
                 if self._writable is not None:
                     await self._writable
+                stays = stays and answer.parts is None
                 if not self._send(request, answer, stays):
                     self._waiting.clear()
+                    if answer.parts is not None:
+                        await self._stream(answer.parts, request.method)
                     return
         finally:
             self._serving = None
@@ -220,7 +233,9 @@ class Connection(asyncio.Protocol):
         body = answer.body
         head = [_STATUS_LINES[answer.status], b"x-request-id: ", request.request_id.encode("ascii"), b"\r\n"]
         if answer.status != 204:
-            head += (b"content-type: ", answer.kind, b"\r\ncontent-length: ", b"%d" % len(body), b"\r\n")
+            head += (b"content-type: ", answer.kind, b"\r\n")
+            if answer.parts is None:
+                head += (b"content-length: ", b"%d" % len(body), b"\r\n")
         for name, value in answer.headers:
             head += (name, b": ", value, b"\r\n")
         if not stays:
@@ -229,9 +244,36 @@ class Connection(asyncio.Protocol):
         if request.method != "HEAD":
             head.append(body)
         self.transport.write(b"".join(head))
-        if not stays:
+        if not stays and answer.parts is None:
             self.transport.close()
         return stays
+
+    async def _stream(self, parts: AsyncGenerator[bytes, None], method: str) -> None:
+        """Write the parts as fast as the caller reads them: the next one is asked for when the last ones have left."""
+        self._streaming = True
+        try:
+            async with aclosing(parts):  # an error ends the stream: the caller comes back, and is told then
+                if method != "HEAD":
+                    async for part in parts:
+                        if self.transport.is_closing():
+                            return
+                        self.transport.write(part)
+                        if self._writable is not None:
+                            await self._read_on()
+        except RestockError:
+            return
+        finally:
+            self._streaming = False
+            self.transport.close()
+
+    async def _read_on(self) -> None:
+        """Wait until the caller reads on; give up one who does not."""
+        assert self._writable is not None
+        try:
+            async with asyncio.timeout(STALLED_SECONDS):
+                await asyncio.shield(self._writable)
+        except TimeoutError:
+            self.transport.abort()
 
     def _refuse(self, error: RestockError) -> None:
         """Tell that nothing more is read, after the answers that are owed, and close."""

@@ -33,6 +33,7 @@ PAGES: Mapping[str, Page] = {
     "inventory.catalogue": Page("after", "product_id"),
     "inventory.backorders": Page("after", "number"),
     "orders.orders": Page("after", "order_id"),
+    "analytics.windows": Page("to", "start"),
 }
 """The lists that come in pages."""
 
@@ -57,6 +58,10 @@ class Route:
     as_row: bool = False
     """Whether the answer is the one row of a frame."""
     media: str = "application/json"
+    refusal: type | None = None
+    """What an error looks like, where a published form is another than the problem document."""
+    whole: bool = False
+    """Whether a list is answered as a plain array, as an interface was published."""
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -66,7 +71,8 @@ class Route:
     @property
     def is_list(self) -> bool:
         """Tell whether the answer is {"items": [...], "next": "..."}."""
-        return (self.verb == "GET" and not self.as_row) and (
+        published = self.whole or self.refusal is not None
+        return (self.verb == "GET" and not self.as_row and not published) and (
             self.page is not None
             or get_origin(self.reply) is list
             or (isinstance(self.reply, type) and issubclass(self.reply, Frame))

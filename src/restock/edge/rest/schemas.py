@@ -66,9 +66,9 @@ class Schemas:
         made: Json = {
             "type": "object",
             "description": (kind.__doc__ or "").strip(),
-            "properties": {field.name: self._member(field, hints[field.name], asked) for field in shown},
+            "properties": {wire.spoken(field.name): self._member(field, hints[field.name], asked) for field in shown},
         }
-        required = [field.name for field in shown if not asked or _required(field)]
+        required = [wire.spoken(field.name) for field in shown if not asked or _required(field)]
         if required:
             made["required"] = required
         if asked:

@@ -11,6 +11,7 @@ from restock.core.clock import Clock
 from restock.core.ids import Ids
 from restock.engine.database import Database
 from restock.engine.stream.outbox import Backlog
+from restock.engine.stream.registry import Registry
 from restock.inventory.port import Inventory
 from restock.orders.port import Orders
 from restock.replenishment.port import Replenishment
@@ -107,6 +108,11 @@ class Served(Protocol):
     @property
     def databases(self) -> Stores:
         """The databases."""
+        ...
+
+    @property
+    def registry(self) -> Registry:
+        """The schema registry."""
         ...
 
     @property

@@ -111,8 +111,8 @@ async def serve(
         return 1 if at_once.is_set() else 0
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """Give a socket bound to a loopback address. Raises InvalidInput, Unavailable."""
+def bound(host: str, port: int, setting: str = "RESTOCK_PORT") -> socket.socket:
+    """Give a socket bound to a loopback address; `setting` is where the port is from. Raises InvalidInput, Unavailable."""
     address = "127.0.0.1" if host == "localhost" else host.strip("[]")
     try:
         loopback = ipaddress.ip_address(address).is_loopback
@@ -137,7 +137,7 @@ def bound(host: str, port: int) -> socket.socket:
         listener.close()
         raise Unavailable(
             f"Port {port} on {host} cannot be used: {error.strerror}.",
-            remedy="Stop what uses it, or set another with RESTOCK_PORT (0 takes a free one).",
+            remedy=f"Stop what uses it, or set another with {setting}.",
         ) from error
     return listener
 

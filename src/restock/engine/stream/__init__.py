@@ -5,6 +5,7 @@ them to a consumer with an `Inbox`. `EmbeddedLog` needs no server.
 """
 
 from restock.engine.stream.codec import decode, encode, encode_known
+from restock.engine.stream.dead_letters import DeadLetter, DeadLetters
 from restock.engine.stream.inbox import Inbox
 from restock.engine.stream.log import SCHEMA, EmbeddedLog
 from restock.engine.stream.murmur2 import partition_for
@@ -16,9 +17,11 @@ from restock.engine.stream.port import (
     Position,
     Record,
     Stream,
+    TopicFacts,
     TopicPartition,
     Watermarks,
 )
+from restock.engine.stream.rough import RoughLog
 from restock.engine.stream.subscriber import Subscriber
 from restock.engine.stream.tables import create_inbox, create_outbox, inbox_table, outbox_table
 
@@ -26,6 +29,8 @@ __all__ = [
     "EVENT_ID_HEADER",
     "SCHEMA",
     "Backlog",
+    "DeadLetter",
+    "DeadLetters",
     "EmbeddedLog",
     "Inbox",
     "Listener",
@@ -34,8 +39,10 @@ __all__ = [
     "Position",
     "Record",
     "Relay",
+    "RoughLog",
     "Stream",
     "Subscriber",
+    "TopicFacts",
     "TopicPartition",
     "Waiting",
     "Watermarks",

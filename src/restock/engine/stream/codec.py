@@ -5,6 +5,8 @@ The value of a record is one flat JSON object::
     {"event_id": "0198…", "type": "StockChanged", "at": "2026-01-05T08:00:00.000000Z", "causation_id": "0198…",
      "key": "PROD-001", "data": {"on_hand": 25, "demand_per_day": 15.5}}
 
+or the same framed in Avro (`restock.engine.stream.framing`): writers here give JSON, readers take both.
+
 Numbers are written plain (no exponent, no trailing zeros) and read exactly: one with a fraction as Decimal, a whole one as
 int, so `Decimal("12.0")` comes back as the equal number 12. The topic is the record's. Unknown members are ignored.
 """
@@ -22,6 +24,7 @@ from restock.core.errors import InvalidInput
 from restock.core.event import Event
 from restock.core.quantity import plain
 from restock.engine.database.columns import IDENTIFIER_LENGTH
+from restock.engine.stream import framing
 from restock.engine.stream.port import Record
 
 MAX_DIGITS = 28
@@ -92,7 +95,8 @@ def encode_known(event_id: str, kind: str, key: str, at: str, data: msgspec.Stru
 def decode(record: Record) -> Event:
     """Give the event in a record. Raises InvalidInput naming topic, partition and offset when it holds none."""
     try:
-        found = _decode(record.value)
+        value = record.value or b""
+        found = _decode(value) if value[:1] != framing.MAGIC else _unframed(value)
         checked_id(found.event_id)
     except (msgspec.MsgspecError, ArithmeticError, ValueError, RecursionError, InvalidInput) as error:
         raise InvalidInput(
@@ -101,6 +105,11 @@ def decode(record: Record) -> Event:
             remedy="Find its producer; the event codec describes the format.",
         ) from error
     return Event(found.event_id, found.type, record.topic, found.key, found.at, found.data, found.causation_id)
+
+
+def _unframed(value: bytes) -> _Envelope:
+    members = framing.unframed(value)
+    return _Envelope(*(members[name] for name in _Envelope.__struct_fields__))
 
 
 def checked_id(event_id: str) -> str:

@@ -8,19 +8,20 @@ named `create_topic`, `publish` and `offsets` for failpoints.
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from weakref import WeakSet
 
 import msgspec
 
 from restock.core.clock import Clock, timestamp
-from restock.core.errors import Conflict, InvalidInput, NotFound
+from restock.core.errors import Conflict, InvalidInput
 from restock.engine.database import Database, Transaction
 from restock.engine.database.migrate import Schema
 from restock.engine.stream import log_tables as sql
+from restock.engine.stream.bells import Bell, Bells
+from restock.engine.stream.groups import Groups
+from restock.engine.stream.members import Member
 from restock.engine.stream.murmur2 import partition_for
 from restock.engine.stream.port import (
     MAX_PUBLISH,
@@ -28,13 +29,12 @@ from restock.engine.stream.port import (
     Message,
     Position,
     Record,
-    TopicPartition,
-    Watermarks,
     check_message,
     checked_name,
     checked_partitions,
     headers_bytes,
 )
+from restock.engine.stream.presence import Presence
 
 SCHEMA = Schema("stream", Path(__file__).parent / "migrations")
 """The log's tables, for the folder of databases; the log's database is named "stream"."""
@@ -51,46 +51,24 @@ READ_BYTES = 8 << 20
 FIRST_SLICE = 8
 """Batches asked for before the sizes are known; each further slice is twice as long while they stay small."""
 
-Entry = tuple[str, bytes, Mapping[str, str]]
+Entry = tuple[str, bytes | None, Mapping[str, str]]
 """A record as it stands in a batch: key, value, headers."""
 
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(list[tuple[str, bytes, dict[str, str]]]).decode
+_unpack = msgspec.msgpack.Decoder(list[tuple[str, bytes | None, dict[str, str]]]).decode
 
 Row = dict[str, object]
 Layout = dict[int, dict[int, list[tuple[int, Entry]]]]
 """Topic number, partition, and the entries for it with their place in the caller's list."""
 
 
-class LogListener:
-    """A reader's bell."""
-
-    def __init__(self) -> None:
-        self._rung = asyncio.Event()
-
-    def ring(self) -> None:
-        """Wake the reader, or its next wait."""
-        self._rung.set()
-
-    async def wait(self, seconds: float) -> bool:
-        """Wait for the bell, at most `seconds`; tell whether it rang."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._rung.wait()
-        except TimeoutError:
-            return False
-        self._rung.clear()
-        return True
-
-
-class EmbeddedLog:
+class EmbeddedLog(Groups):
     """The stream on a `Database`. Use it from one event loop; other processes may open the same file."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
+    def __init__(self, database: Database, clock: Clock, presence: Presence) -> None:
+        super().__init__(database, presence)
         self._clock = clock
-        self._topics: dict[str, tuple[int, int]] = {}
-        self._listeners: defaultdict[str, WeakSet[LogListener]] = defaultdict(WeakSet)
+        self._bells = Bells()
 
     async def create_topic(self, name: str, partitions: int) -> None:
         """Make a topic, or find it with the same count. Raises Conflict, InvalidInput."""
@@ -117,10 +95,6 @@ class EmbeddedLog:
                 remedy="Keys would move: make a new topic and copy.",
             )
 
-    async def topics(self) -> dict[str, int]:
-        """Give the number of partitions of every topic, by name."""
-        return {name: partitions for name, _, partitions in await self._database.read(sql.ALL_TOPICS)}
-
     async def publish(self, messages: Sequence[Message]) -> list[Position]:
         """Store all messages or none; return their places once they are durable."""
         if not messages:
@@ -129,7 +103,25 @@ class EmbeddedLog:
             raise InvalidInput(
                 f"{len(messages)} messages are too many for one publish.", remedy=f"Give at most {MAX_PUBLISH}."
             )
-        layout = await self._layout(messages)
+        return await self._stored(messages, await self._layout(messages))
+
+    async def publish_to(self, placed: Sequence[tuple[int, Message]]) -> list[Position]:
+        """Store all messages or none, each in the partition given with it."""
+        if not placed:
+            return []
+        if len(placed) > MAX_PUBLISH:
+            raise InvalidInput(
+                f"{len(placed)} messages are too many for one publish.", remedy=f"Give at most {MAX_PUBLISH}."
+            )
+        layout: Layout = defaultdict(lambda: defaultdict(list))
+        for place, (partition, message) in enumerate(placed):
+            topic, key, value, headers = message.topic, message.key, message.value, message.headers
+            check_message(topic, key or "-", value, headers_bytes(topic, headers))
+            layout[await self.number(topic, partition)][partition].append((place, (key, value, headers)))
+        return await self._stored([message for _, message in placed], layout)
+
+    async def _stored(self, messages: Sequence[Message], layout: Layout) -> list[Position]:
+        """Append the entries; give their places once they are durable."""
         places: list[tuple[int, int]] = [(0, 0)] * len(messages)
 
         at = timestamp(self._clock.now())
@@ -148,12 +140,12 @@ class EmbeddedLog:
             await tx.write_many(sql.ADD_BATCH, rows)
 
         await self._database.write("publish", add)
-        self._ring({message.topic for message in messages})
+        self._bells.ring({message.topic for message in messages})
         return [Position(message.topic, part, offset) for message, (part, offset) in zip(messages, places, strict=True)]
 
     async def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
         """Give up to `limit` records from `offset` on, in order; fewer where records are large."""
-        number = await self._number(topic, partition)
+        number = await self.number(topic, partition)
         if offset < 0:
             raise InvalidInput(f"{offset} is not an offset.", field="offset", remedy="Give 0 or more.")
         if not 1 <= limit <= MAX_READ:
@@ -181,74 +173,43 @@ class EmbeddedLog:
             ask *= 2
         return records
 
-    async def watermarks(self, topic: str) -> dict[int, Watermarks]:
-        """Give the first offset and the next offset to be written, by partition."""
+    def consumer(self, group: str, topics: Sequence[str]) -> Member:
+        """Give a new member of a group that reads these topics."""
+        return Member(self, self._database, self._presence, checked_name(group, "group"), list(topics))
+
+    async def offsets_at(self, topic: str, at: str) -> dict[int, int]:
+        """Give by partition the offset of the first record stored at or after a moment, or the end."""
         number, _ = await self._topic(topic)
-        found = await self._database.read(sql.WATERMARKS, {"wanted": number})
-        return {part: Watermarks(low, high) for part, low, high in found}
+        found: dict[int, int] = dict(await self._database.read(sql.FIRST_AT, {"wanted": number, "moment": at}))
+        return {part: found.get(part, ends.high) for part, ends in (await self.watermarks(topic)).items()}
 
-    async def committed(self, group: str, topic: str) -> dict[int, int]:
-        """Give the next offset the group wants to read, by partition."""
-        wanted, _ = await self._topic(topic)
-        found = await self._database.read(sql.COMMITS, {"of_group": group})
-        return {part: offset for number, part, offset in found if number == wanted}
+    async def trim(self, topic: str, before: Mapping[int, int]) -> dict[int, int]:
+        """Forget whole batches below an offset, by partition; give the first offsets that are left."""
+        marks = await self.watermarks(topic)
+        for partition in before:
+            await self.number(topic, partition)
+        number, _ = await self._topic(topic)
+        left: dict[int, int] = {}
 
-    async def commit(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
-        """Remember durably the next offset to read; never goes back."""
-        checked_name(group, "group")
-        wanted: dict[tuple[int, int], int] = {}
-        for (topic, partition), offset in offsets.items():
-            if offset < 0:
-                raise InvalidInput(f"{offset} is not an offset.", field="offset", remedy="Give 0 or more.")
-            wanted[await self._number(topic, partition), partition] = offset
-        if not wanted:
-            return
+        async def unit(tx: Transaction) -> None:
+            for partition, offset in before.items():
+                where = {"of_topic": number, "of_partition": partition}
+                asked = {"wanted": number, "of_partition": partition, "before": offset}
+                ((kept,),) = await tx.read(sql.FIRST_KEPT, asked)
+                low = max(marks[partition].low, marks[partition].high if kept is None else kept)
+                await tx.write(sql.DROP_BATCHES, {**where, "new_low": low})
+                await tx.write(sql.RAISE_LOW, {**where, "new_low": low})
+                left[partition] = low
 
-        async def remember(tx: Transaction) -> None:
-            known = {(number, part) for number, part, _ in await tx.read(sql.COMMITS, {"of_group": group})}
-            await tx.write_many(
-                sql.ADD_COMMIT,
-                [
-                    {"consumer_group": group, "topic": number, "partition": part, "next": offset}
-                    for (number, part), offset in wanted.items()
-                    if (number, part) not in known
-                ],
-            )
-            await tx.write_many(
-                sql.RAISE_COMMIT,
-                [
-                    {"of_group": group, "of_topic": number, "of_partition": part, "new_next": offset}
-                    for (number, part), offset in wanted.items()
-                    if (number, part) in known
-                ],
-            )
+        await self._database.write("trim", unit)
+        return left
 
-        await self._database.write("offsets", remember)
-
-    async def lag(self, group: str) -> dict[TopicPartition, int]:
-        """Give the records still to be read, for every topic on which the group committed once."""
-        found = await self._database.read(sql.COMMITS, {"of_group": group})
-        done = {(number, part): offset for number, part, offset in found}
-        followed = {number for number, _ in done}
-        result: dict[TopicPartition, int] = {}
-        for name, number, _ in await self._database.read(sql.ALL_TOPICS):
-            if number in followed:
-                for part, (low, high) in (await self.watermarks(name)).items():
-                    result[name, part] = max(0, high - max(low, done.get((number, part), 0)))
-        return result
-
-    def listen(self, topics: Iterable[str]) -> LogListener:
+    def listen(self, topics: Iterable[str]) -> Bell:
         """Give a listener that wakes when this process publishes to one of the topics."""
-        listener = LogListener()
-        for topic in topics:
-            self._listeners[topic].add(listener)
-        return listener
+        return self._bells.listen(topics)
 
-    def _ring(self, topics: Iterable[str]) -> None:
-        for topic in topics:
-            if topic in self._listeners:
-                for listener in self._listeners[topic]:
-                    listener.ring()
+    async def close(self) -> None:
+        """Nothing is held: the database belongs to who opened it."""
 
     async def _layout(self, messages: Sequence[Message]) -> Layout:
         """Check every message and sort the entries by topic and partition, keeping their order."""
@@ -260,33 +221,13 @@ class EmbeddedLog:
             layout[number][partition_for(key, partitions)].append((place, (key, value, message.headers)))
         return layout
 
-    async def _topic(self, name: str) -> tuple[int, int]:
-        """Give the topic's number and count, which never change. Raises NotFound."""
-        known = self._topics.get(name)
-        if known is None:
-            found = await self._database.read(sql.ONE_TOPIC, {"wanted": name})
-            if not found:
-                raise NotFound(f"There is no topic {name}.", field="topic", remedy="Create it, or check the name.")
-            known = self._topics[name] = (found[0][0], found[0][1])
-        return known
-
-    async def _number(self, topic: str, partition: int) -> int:
-        number, partitions = await self._topic(topic)
-        if not 0 <= partition < partitions:
-            raise NotFound(
-                f"Topic {topic} has no partition {partition}.",
-                field="partition",
-                remedy=f"It has 0 to {partitions - 1}.",
-            )
-        return number
-
 
 def _batches(topic: int, partition: int, base: int, entries: Sequence[Entry], at: str) -> list[Row]:
     """Cut the entries of one partition into rows of at most `BATCH_RECORDS` and about `BATCH_BYTES`."""
     rows: list[Row] = []
     start = size = 0
     for place, (_, value, _) in enumerate(entries, 1):
-        size += len(value)
+        size += len(value or b"")
         if place - start == BATCH_RECORDS or size >= BATCH_BYTES or place == len(entries):
             part = entries[start:place]
             rows.append(

@@ -1,4 +1,4 @@
-"""What Restock asks of an event stream. The embedded log keeps the promises today; Kafka is a further adapter.
+"""What Restock asks of an event stream. Two adapters keep the promises: the embedded log, and Kafka.
 
 Promises, the weaker of both sides (nobody may rely on more):
 
@@ -8,11 +8,13 @@ Promises, the weaker of both sides (nobody may rely on more):
 4. Every record reaches each group at least once. A crash between a publish and its answer may leave the record twice, so
    effects are made to happen once by the inbox, never by the stream.
 5. A committed offset never goes back.
-6. Keys, values and headers arrive byte for byte; a key is never empty.
+6. Keys, values and headers arrive byte for byte; a key is never empty, except where `publish_to` placed a record without
+   one. A value may be None, Kafka's tombstone.
+7. A partition has one living owner in a group. Who is to give it up is asked, and lets go between two batches; who is dead,
+   or was silent for the session's seconds, is replaced. A commit of a former owner raises Fenced.
 
 Offsets grow within a partition; the embedded log leaves no gaps, Kafka does, so readers go on from `offset + 1` of the last
-record and never count. Room left for the stream issue: members of a group with an owner per partition (a fenced commit),
-retention and replay by time, null values, dead letters.
+record and never count.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from restock.core.errors import InvalidInput
+from restock.core.errors import Conflict, InvalidInput
 
 EVENT_ID_HEADER = "event-id"
 """The header that carries the identifier by which the inbox recognises a second delivery."""
@@ -59,7 +61,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     topic: str
     key: str
-    value: bytes
+    value: bytes | None
     headers: Mapping[str, str] = NO_HEADERS
 
 
@@ -70,7 +72,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     partition: int
     offset: int
     key: str
-    value: bytes
+    value: bytes | None
     headers: Mapping[str, str]
     at: str
 
@@ -90,6 +92,30 @@ class Watermarks(NamedTuple):
     high: int
 
 
+class TopicFacts(NamedTuple):
+    """A topic: its partitions, when it was made (RFC 3339, UTC), and the bytes its records take as they are stored.
+
+    Kafka keeps no such moment, which is empty then, and gives an estimate of the bytes.
+    """
+
+    partitions: int
+    created_at: str
+    bytes: int
+
+
+class Fenced(Conflict):
+    """The partition has another owner by now: drop the batch, what it holds comes to the new owner."""
+
+    code = "fenced"
+
+
+class GroupMember(NamedTuple):
+    """A living member of a group and the partitions it owns."""
+
+    member: str
+    owns: tuple[TopicPartition, ...]
+
+
 class Listener(Protocol):
     """Wakes one reader when there may be something new; made by `Stream.listen`."""
 
@@ -99,6 +125,47 @@ class Listener(Protocol):
         A publish that happens between two waits is not missed. Records of other processes may go unnoticed, so the reader
         looks again after a False too.
         """
+        ...
+
+
+class Consumer(Protocol):
+    """A member of a group. It joins with its first `poll`; one task at a time may use it."""
+
+    @property
+    def assignment(self) -> Mapping[TopicPartition, int]:
+        """The partitions it owns, each with the offset of the next record that `poll` gives."""
+        ...
+
+    async def poll(self, limit: int) -> list[Record]:
+        """Give up to `limit` records of the partitions it owns, in order within each; none when there is nothing new.
+
+        Says that the member lives, takes partitions that are free, and lets go of those another member should have: call it
+        only when the records before are done with, and more often than a session lasts.
+        """
+        ...
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Remember durably the next offset of partitions it owns; never goes back. Raises Fenced, and then keeps nothing."""
+        ...
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        """Let `poll` go on from an offset of a partition it owns."""
+        ...
+
+    def pause(self, place: TopicPartition) -> None:
+        """Give nothing of a partition until `resume`."""
+        ...
+
+    def resume(self, place: TopicPartition) -> None:
+        """Give records of the partition again."""
+        ...
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait until there may be something new, at most `seconds`; see `Listener.wait`."""
+        ...
+
+    async def close(self) -> None:
+        """Leave the group; what it owns is free at once."""
         ...
 
 
@@ -117,11 +184,23 @@ class Stream(Protocol):
         ...
 
     async def publish(self, messages: Sequence[Message]) -> list[Position]:
-        """Store all messages or none; return their places, in the order given, once they are durable.
+        """Store all messages; return their places, in the order given, once they are durable.
 
         Raises InvalidInput (empty key, too large, too many) and NotFound (unknown topic) before anything is stored;
-        StorageFull when nothing was stored; Unavailable when it is not known: publish again with the same event ids.
+        StorageFull when nothing was stored; Unavailable when it is not known whether any, some or all were stored: publish
+        again with the same event ids. The embedded log stores all or none.
         """
+        ...
+
+    async def publish_to(self, placed: Sequence[tuple[int, Message]]) -> list[Position]:
+        """Store messages as `publish` does, each in the partition given with it; a key may be empty.
+
+        For producers that choose partitions themselves: who does so for a key breaks promise 1 for it. Raises as `publish`.
+        """
+        ...
+
+    async def describe(self, topic: str) -> TopicFacts:
+        """Give what is known of a topic; looks at every stored batch, so do not ask in a loop. Raises NotFound."""
         ...
 
     async def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
@@ -142,7 +221,39 @@ class Stream(Protocol):
     async def commit(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
         """Remember durably the next offset to read. An offset lower than the remembered one changes nothing.
 
-        Raises NotFound for an unknown topic or partition, InvalidInput for a negative offset or a bad group name.
+        Raises NotFound for an unknown topic or partition, InvalidInput for a negative offset or a bad group name. A broker
+        raises Conflict while the group has members: they commit for themselves.
+        """
+        ...
+
+    def consumer(self, group: str, topics: Sequence[str]) -> Consumer:
+        """Give a new member of a group that reads these topics; a group begins with the oldest records."""
+        ...
+
+    async def groups(self) -> list[str]:
+        """Give the names of all groups that committed once or have members."""
+        ...
+
+    async def members(self, group: str) -> list[GroupMember]:
+        """Give the living members of a group."""
+        ...
+
+    async def reset(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
+        """Let a group go on from other offsets, back or forth. Raises Conflict while a member lives, and as `commit`."""
+        ...
+
+    async def forget(self, group: str) -> bool:
+        """Forget a group and its offsets; tell whether there was one. Raises Conflict while a member lives."""
+        ...
+
+    async def offsets_at(self, topic: str, at: str) -> dict[int, int]:
+        """Give by partition the offset of the first record stored at or after a moment (RFC 3339, UTC), or the end."""
+        ...
+
+    async def trim(self, topic: str, before: Mapping[int, int]) -> dict[int, int]:
+        """Forget records below an offset, by partition; give the first offsets that are left, which may be lower.
+
+        Raises NotFound. What a group has still to read goes with them: ask `lag` first.
         """
         ...
 
@@ -152,6 +263,10 @@ class Stream(Protocol):
 
     def listen(self, topics: Iterable[str]) -> Listener:
         """Give a listener that wakes when this process publishes to one of the topics."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and threads; consumers are closed before."""
         ...
 
 
@@ -197,8 +312,9 @@ def text_bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def check_message(topic: str, key: str, value: bytes, header_bytes: int) -> None:
+def check_message(topic: str, key: str, value: bytes | None, header_bytes: int) -> None:
     """Refuse what no adapter would store. Raises InvalidInput naming topic and key."""
+    value = b"" if value is None else value
     small = type(value) is bytes and len(value) + header_bytes < MAX_MESSAGE_BYTES >> 1
     if small and 0 < len(key) <= MAX_KEY_BYTES and key.isascii():
         return  # nearly every message: a character is a byte, and nothing is near a limit

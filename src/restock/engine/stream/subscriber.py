@@ -8,8 +8,12 @@ One batch goes through four steps, and a crash after any of them repeats the bat
     4  the next batch
 
 So the effect happens exactly once (inbox), and the follow-up in `after` at least once: it must be idempotent. The order of
-a partition is kept in both. This version is meant for one live member per group: a second one loses nothing and doubles
-nothing, but does the same work again.
+a partition is kept in both. Several subscribers of a group, in this process or others, share its partitions.
+
+A transient failure (Unavailable, StorageFull) is tried again with the whole batch, for ever: order is kept, the lag tells.
+Any other failure is looked for event by event; the one that fails `TRIES` times, and a record that is no event, go to
+`on_bad`, which parks them, and the partition goes on behind. When nothing but failures come, the partition stops: then the
+handler is wrong and not the records.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from restock.engine.database import Database, Transaction
 from restock.engine.stream.codec import decode
 from restock.engine.stream.inbox import Inbox
 from restock.engine.stream.pace import Pace
-from restock.engine.stream.port import Record, Stream, TopicPartition
+from restock.engine.stream.port import Fenced, Record, Stream, TopicPartition
 
 BATCH = 500
 """Events per unit: shares two disk flushes well, and a unit of a few milliseconds does not starve other writers."""
@@ -37,13 +41,24 @@ RETRY_SECONDS = 0.1
 RETRY_MOST_SECONDS = 5.0
 """Longest pause: a neighbour that comes back is noticed within it."""
 
+TRIES = 3
+"""How often an event is tried before it is parked: what fails three times in a row will fail the fourth time."""
+
+PARKED_IN_A_ROW = 100
+"""Events of a partition parked without one success between them, after which it stops."""
+
 Handler = Callable[[Transaction, list[Event]], Awaitable[None]]
 After = Callable[[list[Event]], Awaitable[None]]
-OnBad = Callable[[Record, InvalidInput], Awaitable[None]]
+OnBad = Callable[[Record, Exception], Awaitable[None]]
+
+_TRANSIENT = (Unavailable, StorageFull)
+
+_Given = list[tuple[Record, Event]]
+"""The events of a batch, each with the record it came in."""
 
 
-async def refuse(_record: Record, error: InvalidInput) -> None:
-    """Stop the partition at a record that is no event: the default for `on_bad`, until dead letters take it."""
+async def refuse(_record: Record, error: Exception) -> None:
+    """Stop the partition at a record that cannot be handled: the default for `on_bad`."""
     raise error
 
 
@@ -51,9 +66,9 @@ class Subscriber:
     """One consumer of one group.
 
     `handler(tx, events)` makes the effect and may await nothing but `tx`. `after(events)` is awaited after the effect was
-    committed and before the offsets are. `on_bad(record, error)` parks a record that is no event and returns to go on
-    behind it; when it raises RestockError, that partition stops there, loudly, and the others go on. With `types` given,
-    records that name none of them anywhere are passed over without being read: reading costs more than looking.
+    committed and before the offsets are. `on_bad(record, error)` parks a record and returns to go on behind it; when it
+    raises, that partition stops there, loudly, and the others go on. With `types` given, records that name none of them
+    anywhere are passed over without being read: reading costs more than looking.
     """
 
     def __init__(
@@ -74,9 +89,10 @@ class Subscriber:
         self.topics = tuple(topics)
         self.retrying: RestockError | None = None
         """The transient failure that is being tried again, while it lasts."""
-        self.stopped: dict[TopicPartition, RestockError] = {}
+        self.stopped: dict[TopicPartition, Exception] = {}
         """Partitions that stand at a record which `on_bad` refused."""
         self._stream = stream
+        self._consumer = stream.consumer(group, topics)
         self._handler = handler
         self._database = database
         self._inbox = inbox
@@ -85,7 +101,8 @@ class Subscriber:
         self._on_bad = on_bad
         self._batch = batch
         self._failure: Exception | None = None
-        self._first = 0
+        self._parked: dict[TopicPartition, int] = {}
+        self._stopped_at: dict[TopicPartition, int] = {}
         self._turn = asyncio.Lock()
 
     @property
@@ -94,16 +111,16 @@ class Subscriber:
         return self._failure or next(iter(self.stopped.values()), None)
 
     async def run(self) -> None:
-        """Consume until cancelled. A transient failure is retried with back-off; any other ends the run, see `problem`."""
+        """Consume until cancelled. A transient failure is retried with back-off; another one ends it: `problem`."""
         self._failure = None
-        self.stopped.clear()
-        bell = self._stream.listen(self.topics)
+        self._resume()
         pause, pace = RETRY_SECONDS, Pace()
         while True:
             pace.begin()
             try:
-                done = await self._consume()
-            except (Unavailable, StorageFull) as error:
+                async with self._turn:
+                    done = await self._pass_batch()
+            except _TRANSIENT as error:
                 self.retrying = error
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, RETRY_MOST_SECONDS)
@@ -114,7 +131,8 @@ class Subscriber:
             self.retrying, pause = None, RETRY_SECONDS
             if done:
                 await pace.rest()
-            await bell.wait(CHECK_SECONDS)
+            else:
+                await self._consumer.wait(CHECK_SECONDS)
 
     async def drain(self) -> int:
         """Consume what is there now; give the number of records passed.
@@ -122,89 +140,140 @@ class Subscriber:
         Raises what the handler raised (the batch was undone, and comes again), or the error of a record that stopped its
         partition, after the other partitions were consumed.
         """
-        self.stopped.clear()
-        done = await self._consume()
+        self._resume()
+        done = 0
+        async with self._turn:
+            ends = await self._ends()
+            while True:
+                done += await self._pass_batch()
+                behind = [
+                    place
+                    for place, position in self._consumer.assignment.items()
+                    if place not in self.stopped and position < ends.get(place, 0)
+                ]
+                if not behind:
+                    break
         for refusal in self.stopped.values():
             raise refusal
         return done
 
     async def lag(self) -> int:
         """Give the number of records of the topics that are still to be consumed."""
-        return sum(high - start for start, high in (await self._ranges()).values())
-
-    async def _consume(self) -> int:
-        done = 0
-        async with self._turn:
-            ranges = {place: span for place, span in (await self._ranges()).items() if place not in self.stopped}
-            while ranges:
-                done += await self._pass_batch(ranges)
-        return done
-
-    async def _ranges(self) -> dict[TopicPartition, tuple[int, int]]:
-        """Give for each partition with something to read the next offset and the end as of now."""
-        ranges: dict[TopicPartition, tuple[int, int]] = {}
+        waiting = 0
         for topic in self.topics:
             committed = await self._stream.committed(self.group, topic)
             for partition, (low, high) in (await self._stream.watermarks(topic)).items():
-                start = max(low, committed.get(partition, 0))
-                if start < high:
-                    ranges[topic, partition] = (start, high)
-        return ranges
+                waiting += high - max(low, committed.get(partition, 0))
+        return waiting
 
-    async def _pass_batch(self, ranges: dict[TopicPartition, tuple[int, int]]) -> int:
-        """Take one batch through all steps; shorten the ranges by it and drop those that are done or stopped."""
-        events: list[Event] = []
-        reached: dict[TopicPartition, int] = {}
-        refused: dict[TopicPartition, RestockError] = {}
-        room = self._batch
-        for place in self._in_turn(ranges):
-            start, high = ranges[place]
-            records = await self._stream.read(*place, start, min(room, high - start))
-            good, error = await self._decoded(records)
-            events += (event for event in good if event is not None)
-            room -= len(records)
-            if error is not None:
-                refused[place] = error
-                reached[place] = records[len(good)].offset
-            else:
-                reached[place] = records[-1].offset + 1 if records else start
-            if room <= 0:
-                break
-        await self._effect(events)
-        moved = {place: offset for place, offset in reached.items() if offset > ranges[place][0]}
-        if moved:
-            await self._stream.commit(self.group, moved)
-        self.stopped.update(refused)
-        for place, offset in reached.items():
-            start, high = ranges.pop(place)
-            if start < offset < high and place not in refused:  # an adapter that gave nothing is asked next time
-                ranges[place] = (offset, high)
-        return self._batch - room
+    async def close(self) -> None:
+        """Leave the group."""
+        await self._consumer.close()
 
-    def _in_turn(self, ranges: dict[TopicPartition, tuple[int, int]]) -> list[TopicPartition]:
-        """Give the partitions so that each comes first once: a busy one does not keep the others waiting."""
-        places = sorted(ranges)
-        self._first = (self._first + 1) % len(places)
-        return places[self._first :] + places[: self._first]
+    async def _ends(self) -> dict[TopicPartition, int]:
+        return {
+            (topic, partition): marks.high
+            for topic in self.topics
+            for partition, marks in (await self._stream.watermarks(topic)).items()
+        }
 
-    async def _decoded(self, records: Sequence[Record]) -> tuple[list[Event | None], RestockError | None]:
-        """Give the events up to the first record that is refused, None for a parked one, and why it was refused."""
-        events: list[Event | None] = []
+    def _resume(self) -> None:
+        for place in self.stopped:
+            self._consumer.resume(place)
+        self.stopped.clear()
+        self._parked.clear()
+
+    async def _pass_batch(self) -> int:
+        """Take one batch through all steps; give the number of its records."""
+        records = await self._consumer.poll(self._batch)
+        if not records:
+            return 0
+        firsts: dict[TopicPartition, int] = {}
         for record in records:
-            if self._types and not self._is_wanted(record.value):
-                events.append(None)
+            firsts.setdefault((record.topic, record.partition), record.offset)
+        try:
+            passed = await self._handled(records)
+            reached = dict(firsts)
+            for record in passed:
+                reached[record.topic, record.partition] = record.offset + 1
+            moved = {place: offset for place, offset in reached.items() if offset > firsts[place]}
+            if moved:
+                await self._consumer.commit(moved)
+        except Fenced:
+            return 0  # another member has it: what was done is in the inbox
+        except BaseException:
+            for place, offset in firsts.items():
+                self._consumer.seek(place, offset)
+            raise
+        for place in self.stopped:
+            if place in reached:
+                self._consumer.seek(place, reached[place])
+        return len(passed)
+
+    async def _handled(self, records: Sequence[Record]) -> list[Record]:
+        """Handle the records; give those that are done with, which leaves out what follows a refused one."""
+        given: _Given = []
+        done: list[Record] = []
+        for record in records:
+            if (record.topic, record.partition) in self.stopped:
+                continue
+            if self._types and not self._is_wanted(record.value or b""):
+                done.append(record)
                 continue
             try:
-                events.append(decode(record))
+                given.append((record, decode(record)))
             except InvalidInput as error:
+                if not await self._park(record, error):
+                    continue
+            done.append(record)
+        try:
+            await self._effect([event for _, event in given])
+        except _TRANSIENT:
+            raise
+        except Exception:
+            await self._one_by_one(given)
+            return [record for record in done if not self._is_behind(record)]
+        self._parked.clear()
+        return done
+
+    async def _one_by_one(self, given: _Given) -> None:
+        """Some event of a batch cannot be handled: find it, and let the others have their effect."""
+        for record, event in given:
+            if self._is_behind(record):
+                continue
+            for attempt in range(1, TRIES + 1):
                 try:
-                    await self._on_bad(record, error)
-                except (Unavailable, StorageFull):
+                    await self._effect([event])
+                except _TRANSIENT:
                     raise
-                except RestockError as refusal:
-                    return events, refusal
-                events.append(None)
-        return events, None
+                except Exception as error:
+                    if attempt == TRIES:
+                        await self._park(record, error)
+                else:
+                    self._parked.pop((record.topic, record.partition), None)
+                    break
+
+    async def _park(self, record: Record, error: Exception) -> bool:
+        """Give a record to `on_bad`; say whether it took it. Otherwise the partition stops there."""
+        place = (record.topic, record.partition)
+        self._parked[place] = self._parked.get(place, 0) + 1
+        try:
+            if self._parked[place] > PARKED_IN_A_ROW:
+                raise error
+            await self._on_bad(record, error)
+        except _TRANSIENT:
+            raise
+        except Exception as refusal:
+            self.stopped[place] = refusal
+            self._stopped_at[place] = record.offset
+            self._consumer.pause(place)
+            return False
+        return True
+
+    def _is_behind(self, record: Record) -> bool:
+        """Tell whether the record stands at or behind one that stopped its partition."""
+        place = (record.topic, record.partition)
+        return place in self.stopped and record.offset >= self._stopped_at[place]
 
     def _is_wanted(self, value: bytes) -> bool:
         for name in self._types:  # noqa: SIM110 - a generator would cost as much as the search

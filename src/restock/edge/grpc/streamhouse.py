@@ -1,0 +1,165 @@
+"""`streamhouse.StreamHouse` on the one stream: each call as published, and the status codes of what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from restock.core.clock import Clock, moment
+from restock.core.errors import InvalidInput, NotFound, RestockError
+from restock.edge.grpc import messages
+from restock.engine.stream import Position, Record, TopicFacts
+from restock.streams.port import Produced, Streams, TopicsRequest
+
+FEW = 100
+"""Records of a Consume that does not say how many."""
+
+MOST = 10_000
+"""Records of a Consume at most: one read of the stream."""
+
+ANSWER_BYTES = 3 << 20
+"""Keys, values and headers in one answer: usual clients refuse more than 4 MiB."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class NotHere(RestockError):
+    """The published interface has it, Restock does not."""
+
+    status, code = 501, "not-here"
+
+
+class StreamHouse:
+    """The calls, by their published names. `request` and what is given back are messages of the proto."""
+
+    def __init__(self, streams: Streams, clock: Clock) -> None:
+        self._streams = streams
+        self._clock = clock
+
+    async def CreateTopic(self, request: Any) -> Any:  # noqa: N802 - as published
+        """Make a topic. Retention and configuration are read and not kept."""
+        await self._streams.create(request.name, request.partition_count)
+        return messages.CreateTopicResponse(topic_id=request.name, partition_count=request.partition_count)
+
+    async def GetTopic(self, request: Any) -> Any:  # noqa: N802 - as published
+        """Give a topic."""
+        return messages.GetTopicResponse(topic=_topic(request.name, await self._streams.describe(request.name)))
+
+    async def ListTopics(self, request: Any) -> Any:  # noqa: N802 - as published
+        """Give every topic."""
+        found = await self._streams.topics(TopicsRequest())
+        topics = [_topic(one.topic, TopicFacts(one.partitions, one.created_at, one.bytes)) for one in found]
+        return messages.ListTopicsResponse(topics=topics)
+
+    async def DeleteTopic(self, request: Any) -> Any:  # noqa: N802 - as published
+        """Refuse: topics are kept."""
+        await self._streams.watermarks(request.name)
+        raise NotHere(
+            f"Topic {request.name} is kept: processes that know it would go on writing where nobody reads.",
+            remedy="Leave it, and take another name.",
+        )
+
+    async def Produce(self, request: Any) -> Any:  # noqa: N802 - as published
+        """Store a record in a partition."""
+        (place,) = await self._produced(request.topic, request.partition, [request])
+        return messages.ProduceResponse(offset=place.offset, timestamp=(self._clock.now() - _EPOCH) // _MILLISECOND)
+
+    async def ProduceBatch(self, request: Any) -> Any:  # noqa: N802 - as published
+        """Store records in a partition, all or none."""
+        if not request.records:
+            raise InvalidInput("The batch is empty.", field="records", remedy="Send one record at least.")
+        for name in ("producer_id", "transaction_id"):
+            if request.HasField(name):
+                raise NotHere(
+                    f"Batches with a {name} are not part of Restock.",
+                    remedy="Leave it out, and send an event-id header, by which readers know a second delivery.",
+                )
+        places = await self._produced(request.topic, request.partition, request.records)
+        return messages.ProduceBatchResponse(
+            first_offset=places[0].offset, last_offset=places[-1].offset, count=len(places)
+        )
+
+    async def _produced(self, topic: str, partition: int, records: Sequence[Any]) -> list[Position]:
+        given = [Produced(_key(one.key), one.value, dict(one.headers), partition) for one in records]
+        return await self._streams.produce(topic, given)
+
+    async def Consume(self, request: Any) -> Any:  # noqa: N802 - as published
+        """Give records from an offset on; the consumer group changes nothing."""
+        topic, part, offset = request.topic, request.partition, request.offset
+        marks = await self._streams.watermarks(topic)
+        if part not in marks:
+            raise NotFound(f"Topic {topic} has no partition {part}.", field="partition")
+        most = min(request.max_records or FEW, MOST)
+        found = _fitting(await self._streams.read(topic, part, offset, most)) if offset < marks[part].high else []
+        following = found[-1].offset + 1 if found else offset
+        return messages.ConsumeResponse(
+            records=[_consumed(one) for one in found],
+            high_watermark=marks[part].high,
+            has_more=following < marks[part].high,
+        )
+
+    async def CommitOffset(self, request: Any) -> Any:  # noqa: N802 - as published
+        """Remember the next offset of a group; never goes back. Metadata is read and not kept."""
+        await self._streams.commit(request.consumer_group, request.topic, request.partition, _offset(request.offset))
+        return messages.CommitOffsetResponse(success=True)
+
+    async def GetOffset(self, request: Any) -> Any:  # noqa: N802 - as published
+        """Give the next offset of a group, 0 when it never committed."""
+        marks = await self._streams.watermarks(request.topic)
+        if request.partition not in marks:
+            raise NotFound(f"Topic {request.topic} has no partition {request.partition}.", field="partition")
+        found = await self._streams.committed(request.consumer_group, request.topic, request.partition)
+        return messages.GetOffsetResponse(offset=found or 0)
+
+
+NOT_SERVED: Mapping[str, str] = {
+    "InitProducer": "Producers with epochs",
+    "BeginTransaction": "Transactions",
+    "CommitTransaction": "Transactions",
+    "AbortTransaction": "Transactions",
+    "Heartbeat": "Producers with epochs",
+}
+"""Calls that are answered with UNIMPLEMENTED, and what they belong to."""
+
+
+def _topic(name: str, facts: TopicFacts) -> Any:
+    return messages.Topic(name=name, partition_count=facts.partitions, created_at=_millis(facts.created_at))
+
+
+def _consumed(record: Record) -> Any:
+    return messages.ConsumedRecord(
+        offset=record.offset,
+        timestamp=_millis(record.at),
+        key=record.key.encode(),
+        value=record.value or b"",
+        headers=dict(record.headers),
+    )
+
+
+def _millis(at: str) -> int:
+    return (moment(at) - _EPOCH) // _MILLISECOND
+
+
+def _key(key: bytes) -> str:
+    try:
+        return key.decode()
+    except UnicodeDecodeError:
+        raise InvalidInput("The key is not UTF-8.", field="key", remedy="Write it as text.") from None
+
+
+def _offset(offset: int) -> int:
+    if offset >= 1 << 63:
+        raise InvalidInput(f"{offset} is not an offset.", field="offset")
+    return offset
+
+
+def _fitting(records: Sequence[Record]) -> Sequence[Record]:
+    """Give the first records that fit into an answer, one at least."""
+    size = 0
+    for place, record in enumerate(records):
+        size += len(record.value or b"") + 4 * len(record.key) + sum(len(n) + len(t) for n, t in record.headers.items())
+        if size > ANSWER_BYTES and place:
+            return records[:place]
+    return records

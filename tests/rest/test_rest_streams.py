@@ -1,0 +1,84 @@
+"""The stream over REST: what the terminal shows, over a socket."""
+
+from __future__ import annotations
+
+import httpx
+from rest_world import Rest
+
+ORDER = {"customer_id": "cust-alice", "items": [{"sku": "PROD-001", "quantity": 2, "price": "29.99"}]}
+
+
+async def sold(rest: Rest) -> None:
+    placed = await rest.client.post("/api/v1/orders", json=ORDER)
+    assert placed.status_code == 201
+    await rest.app.settle()
+
+
+async def items(client: httpx.AsyncClient, path: str) -> list[dict[str, object]]:
+    answer = await client.get(path)
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["items"])
+
+
+async def test_topics_groups_and_lag_are_served(rest: Rest) -> None:
+    await sold(rest)
+    topics = {one["topic"]: one for one in await items(rest.client, "/api/v1/streams/topics")}
+    assert topics["orders"]["records"] == 1
+    groups = {one["group"]: one for one in await items(rest.client, "/api/v1/streams/groups")}
+    assert groups["inventory.orders"]["lag"] == 0
+    one = (await rest.client.get("/api/v1/streams/groups/inventory.orders")).json()
+    assert [m["owns"] for m in one["members"]] == [[f"orders/{n}" for n in range(6)]]
+    lag = (await rest.client.get("/api/v1/streams/lag")).json()
+    assert {one["database"] for one in lag["outboxes"]} == {"oms", "inventory", "po"}
+    assert (await rest.client.get("/api/v1/streams/groups/nobody")).status_code == 404
+
+
+async def test_an_outbox_that_is_not_published_yet_is_seen_in_the_lag(rest: Rest) -> None:
+    assert (await rest.client.post("/api/v1/orders", json=ORDER)).status_code == 201
+    (oms,) = [
+        one for one in (await rest.client.get("/api/v1/streams/lag")).json()["outboxes"] if one["database"] == "oms"
+    ]
+    assert oms["events"] == 1
+    assert oms["seconds"] >= 0
+
+
+async def test_records_go_on_where_the_answer_before_ended(rest: Rest) -> None:
+    await sold(rest)
+    path = "/api/v1/streams/topics/inventory-updates/records"
+    first = (await rest.client.get(path, params={"start": "earliest", "limit": 3})).json()
+    assert len(first["records"]) == 3 and first["more"]
+    rest_of_it = (await rest.client.get(path, params={"start": first["next"], "limit": 1000})).json()
+    assert not rest_of_it["more"]
+    whole = (await rest.client.get(path, params={"start": "earliest", "limit": 1000})).json()
+    assert whole["records"] == first["records"] + rest_of_it["records"]
+    some = (await rest.client.get(path, params={"path": ".type=StockReserved", "key": "PROD-001"})).json()
+    assert [one["data"]["sku"] for one in some["records"]] == ["PROD-001"]
+    wrong = await rest.client.get(path, params={"path": "sku"})
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "path")
+
+
+async def test_a_trace_leads_to_the_purchase_order(rest: Rest) -> None:
+    await sold(rest)
+    (order,) = (await rest.client.get("/api/v1/streams/topics/orders/records")).json()["records"]
+    trace = (await rest.client.get(f"/api/v1/streams/events/{order['event_id']}/trace")).json()
+    assert [one["type"] for one in trace["steps"]][:2] == ["OrderPlaced", "StockReserved"]
+    assert "PurchaseOrderCreated" in [one["type"] for one in trace["steps"]]
+    assert (await rest.client.get("/api/v1/streams/events/nothing/trace")).status_code == 404
+
+
+async def test_a_group_is_moved_only_when_nobody_of_it_lives(rest: Rest) -> None:
+    await sold(rest)
+    path = "/api/v1/streams/groups/inventory.orders/replay"
+    refused = await rest.client.post(path, json={"to": "earliest"})
+    assert refused.status_code == 409
+    assert "Ctrl-C" in refused.json()["remedy"]
+    dry = await rest.client.post(path, json={"to": "earliest", "dry_run": True})
+    assert dry.status_code == 200
+    assert len(dry.json()["living"]) == 1
+    for each in rest.app.subscribers:
+        await each.close()
+    moved = (await rest.client.post(path, json={"to": "earliest", "topic": "orders"})).json()
+    assert sum(one["again"] for one in moved["moves"]) == 1
+    figures = (await rest.client.get("/api/v1/figures")).json()
+    await rest.app.settle()
+    assert (await rest.client.get("/api/v1/figures")).json() == figures

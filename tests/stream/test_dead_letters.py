@@ -1,0 +1,147 @@
+"""What cannot be handled is kept with its reason, the rest goes on, and a person decides once."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from stream_shop import Shop, order
+
+from restock.core.clock import SystemClock
+from restock.core.errors import Conflict, InvalidInput, NotFound, Unavailable
+from restock.core.event import Event
+from restock.engine.database import Transaction
+from restock.engine.stream import DeadLetters, Message, encode, subscriber
+
+
+def event_message(event: Event) -> Message:
+    return Message("orders", event.key, encode(event), {"event-id": event.event_id, "trace": "t-1"})
+
+
+def letters_of(shop: Shop) -> DeadLetters:
+    return DeadLetters(shop.log, SystemClock())
+
+
+POISON = {
+    "malformed": b"{not json",
+    "no event": b'{"a": 1}',
+    "empty": b"",
+    "null": None,
+    "not UTF-8": b"\xff\xfe\x00",
+    "a list": b"[1, 2]",
+    "wrong type": msgspec.json.encode({"event_id": 7, "type": "OrderPlaced", "at": "", "key": "k", "data": {}}),
+    "huge number": b'{"event_id":"e","type":"T","at":"","causation_id":"","key":"k","data":{"n":1e999999}}',
+    "NaN": b'{"event_id":"e","type":"T","at":"","causation_id":"","key":"k","data":{"n":NaN}}',
+}
+
+
+@pytest.mark.parametrize("value", POISON.values(), ids=POISON.keys())
+async def test_a_record_that_is_no_event_is_parked_and_the_rest_goes_on(shop: Shop, value: bytes | None) -> None:
+    letters = letters_of(shop)
+    await shop.log.publish([event_message(order(1, "K")), Message("orders", "K", value), event_message(order(2, "K"))])
+    consumer = shop.subscriber(on_bad=letters.of("counter"))
+    assert await consumer.drain() == 3
+    assert await shop.effects() == ["event-000001", "event-000002"]
+    (one,) = await letters.letters()
+    assert (one.group, one.topic, one.offset, one.key, one.value) == ("counter", "orders", 1, "K", value)
+    assert "not an event" in one.reason
+    assert (await consumer.lag(), consumer.problem) == (0, None)
+
+
+async def test_an_event_that_the_handler_cannot_take_is_found_among_the_others(shop: Shop) -> None:
+    letters = letters_of(shop)
+    tried: list[str] = []
+
+    async def handler(tx: Transaction, events: list[Event]) -> None:
+        for event in events:
+            if event.event_id == "event-000007":
+                tried.append(event.event_id)
+                raise KeyError("sku")
+        await shop.count(tx, events)
+
+    await shop.log.publish([event_message(order(number)) for number in range(20)])
+    consumer = shop.subscriber(handler=handler, on_bad=letters.of("counter"))
+    assert await consumer.drain() == 20
+    assert sorted(await shop.effects()) == [f"event-{n:06d}" for n in range(20) if n != 7]
+    (one,) = await letters.letters("counter")
+    assert one.headers == {"event-id": "event-000007", "trace": "t-1"} and "KeyError" in one.reason
+    assert len(tried) == 1 + subscriber.TRIES
+    assert await letters.letters("another") == []
+
+
+async def test_a_transient_failure_parks_nothing(shop: Shop) -> None:
+    letters = letters_of(shop)
+
+    async def handler(tx: Transaction, events: list[Event]) -> None:
+        raise Unavailable("away")
+
+    await shop.log.publish([event_message(order(1))])
+    with pytest.raises(Unavailable):
+        await shop.subscriber(handler=handler, on_bad=letters.of("counter")).drain()
+    assert await letters.letters() == []
+
+
+async def test_a_handler_that_fails_at_everything_stops_instead_of_parking_everything(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriber, "PARKED_IN_A_ROW", 5)
+    letters = letters_of(shop)
+
+    async def handler(tx: Transaction, events: list[Event]) -> None:
+        raise ValueError("a mistake in the handler")
+
+    await shop.log.publish([event_message(order(number, "K")) for number in range(20)])
+    consumer = shop.subscriber(handler=handler, on_bad=letters.of("counter"))
+    with pytest.raises(ValueError, match="a mistake"):
+        await consumer.drain()
+    assert len(await letters.letters()) == 5
+    assert isinstance(consumer.problem, ValueError)
+    assert await consumer.lag() == 15
+
+
+async def test_a_replay_reaches_the_group_that_could_not_and_no_other(shop: Shop) -> None:
+    letters = letters_of(shop)
+    broken = True
+
+    async def handler(tx: Transaction, events: list[Event]) -> None:
+        if broken:
+            raise ValueError("not yet")
+        await shop.count(tx, events)
+
+    await shop.log.publish([event_message(order(1))])
+    consumer = shop.subscriber(handler=handler, on_bad=letters.of("counter"))
+    await consumer.drain()
+    broken = False
+    (one,) = await letters.letters()
+    await letters.replay(one.letter, "ada", "the handler was mended")
+    assert await consumer.drain() == 1
+    assert await shop.effects() == ["event-000001"]
+    assert await letters.letters() == []
+    decided = (await letters.letters(decided=True))[0]
+    assert (decided.verdict, decided.actor, decided.note) == ("replayed", "ada", "the handler was mended")
+    with pytest.raises(Conflict, match="replayed by ada"):
+        await letters.replay(one.letter, "bob", "")
+
+
+async def test_a_discard_needs_a_note_and_is_final(shop: Shop) -> None:
+    letters = letters_of(shop)
+    await shop.log.publish([Message("orders", "K", b"bad")])
+    await shop.subscriber(on_bad=letters.of("counter")).drain()
+    (one,) = await letters.letters()
+    with pytest.raises(InvalidInput, match="why"):
+        await letters.discard(one.letter, "ada", " ")
+    await letters.discard(one.letter, "ada", "a test record")
+    with pytest.raises(Conflict):
+        await letters.discard(one.letter, "ada", "again")
+    with pytest.raises(NotFound):
+        await letters.discard("orders.0.99.counter", "ada", "nothing")
+
+
+async def test_parked_twice_after_a_crash_is_one_letter(shop: Shop) -> None:
+    letters = letters_of(shop)
+    await shop.log.publish([Message("orders", "K", b"bad")])
+    consumer = shop.subscriber(on_bad=letters.of("counter"))
+    await consumer.drain()
+    await consumer.close()
+    await shop.log.reset("counter", {("orders", part): 0 for part in range(3)})
+    await shop.subscriber(on_bad=letters.of("counter")).drain()
+    assert len(await letters.letters()) == 1
