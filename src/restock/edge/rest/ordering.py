@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import msgspec
@@ -24,6 +24,9 @@ from restock.orders.port import FIRST_VERSION, TOPIC, VERSION, CountsRequest, Fa
 
 SERVICE = "order"
 """The name of the service that answers at the published paths, as `restock serve` takes it."""
+
+SUBJECT = f"{TOPIC}-value"
+"""Under which name the registry knows the schema of orders."""
 
 EXAMPLE = {"customer_id": "cust-alice", "items": [{"sku": "PROD-001", "quantity": 2, "price": "29.99"}]}
 
@@ -62,21 +65,21 @@ class PlacedOrders:
 
 @dataclass(frozen=True)
 class ServiceHealth:
-    """The published health of the order service. Without a registry events are JSON, and no schema is registered."""
+    """The published health of the order service. The registry is in the store of the stream: both answer or neither does."""
 
     status: str
     service: str
     streamhouse_connected: bool
-    schema_registry_connected: bool = False
-    schemas_registered: list[str] = field(default_factory=list)
+    schema_registry_connected: bool
+    schemas_registered: list[str]
 
 
 @dataclass(frozen=True)
 class SchemaIds:
-    """Identifiers of the registered schemas; null without a registry."""
+    """Identifiers of the registered schemas: one and the same, as both doors write the same event."""
 
-    v1_id: int | None = None
-    v2_id: int | None = None
+    v1_id: int
+    v2_id: int
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,8 @@ class Stats:
     orders_produced: int
     orders_v1: int
     orders_v2: int
-    topic: str = TOPIC
-    schemas: SchemaIds = field(default_factory=SchemaIds)
+    topic: str
+    schemas: SchemaIds
 
 
 class Refusal(InvalidInput):
@@ -117,7 +120,9 @@ def health(app: Served, condition: Condition) -> Route:
 
     async def handle(_request: Request) -> Answer:
         status = "unhealthy" if condition.problems() else "healthy"
-        told = ServiceHealth(status, "order-service", _stream_answers(app))
+        answers = _stream_answers(app)
+        subjects = list(await app.registry.subjects()) if answers else []
+        told = ServiceHealth(status, "order-service", answers, answers, subjects)
         return Answer(200 if status == "healthy" else 503, wire.encode(told))
 
     return shown("health", "The published health of the order service", ServiceHealth, handle)
@@ -180,7 +185,9 @@ def _place_batch(app: Served, name: str, path: str) -> Route:
 def _stats(app: Served) -> Route:
     async def handle(_request: Request) -> Answer:
         counts = await app.orders.counts(CountsRequest())
-        return Answer(200, wire.encode(Stats(counts.orders, counts.v1, counts.v2)))
+        schema = (await app.registry.version(SUBJECT, "latest")).schema.id
+        ids = SchemaIds(schema, schema)
+        return Answer(200, wire.encode(Stats(counts.orders, counts.v1, counts.v2, TOPIC, ids)))
 
     return Route("orders.stats", "GET", "/stats", "The published statistics", Nothing, Stats, handle, tag="orders")
 
