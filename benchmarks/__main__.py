@@ -15,6 +15,7 @@ BENCHMARKS = {
     "network": "benchmarks.rules.network",
     "graph": "benchmarks.graph.overhead",
     "stream": "benchmarks.stream.log",
+    "formats": "benchmarks.stream.formats",
     "analytics": "benchmarks.stream.analytics",
     "orders": "benchmarks.orders.accept",
     "inventory": "benchmarks.stream.inventory",

@@ -12,7 +12,7 @@ import re
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import MISSING, fields
 from datetime import timedelta
 from decimal import Decimal
@@ -47,26 +47,13 @@ from restock.replenishment.port import FlowBatchRequest, FlowRequest
 from restock.services import OPERATIONS, SCHEMAS, SERVICES
 from restock.settings import FILE, PREFIX, Settings
 
+sys.path.insert(0, str(Path(__file__).parent))  # what lies beside this file, wherever it is loaded from
+from reference_layout import code, page, table, words
+from reference_schemas import schemas as schemas_page
+
 REFERENCE = Path(__file__).parent / "reference"
 SOURCE = Path(errors.__file__).parents[1]
-NOTE = "<!-- Written by docs/generate.py. Change the program, then `make docs`. -->\n"
 IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Lay out a Markdown table."""
-    lines = [titles, ["---"] * len(titles), *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
-
-
-def code(text: object) -> str:
-    """Set a word as code."""
-    return f"`{text}`" if text not in ("", None) else ""
-
-
-def page(title: str, about: str, *parts: str) -> str:
-    """Put a page together."""
-    return f"{NOTE}# {title}\n\n{about}\n\n" + "\n".join(part.strip("\n") + "\n" for part in parts)
 
 
 def operations() -> str:
@@ -98,12 +85,10 @@ def operations() -> str:
 def _request(operation: Operation) -> str:
     hints = get_type_hints(operation.request)
     rows = []
-    for field in fields(operation.request):
+    for name, field in ((one.name.rstrip("_"), one) for one in fields(operation.request)):
         needed = field.default is MISSING and field.default_factory is MISSING
         default = "" if needed or field.default is MISSING else json.dumps(str(field.default))
-        rows.append(
-            (code(field.name.rstrip("_")), code(_type(hints[field.name])), "yes" if needed else "", code(default))
-        )
+        rows.append((code(name), code(_type(hints[field.name])), "yes" if needed else "", code(default)))
     body = table(["member", "type", "required", "default"], rows) if rows else "Takes nothing.\n"
     return f"### {operation.name}\n\n{operation.summary}.\n\n{body}"
 
@@ -210,7 +195,8 @@ def events(found: dict[str, list[tuple[str, dict[str, Any]]]]) -> str:
             parts.append(f"### {kind}\n\n{table(['member of data', 'type'], rows)}\n```json\n{example}\n```\n")
     return page(
         "Events",
-        "A fact on a topic, in the past tense. The value of a record is one flat JSON object; numbers are exact decimals"
+        "A fact on a topic, in the past tense. The value of a record is one flat JSON object, or"
+        " the same in Avro ([schemas](schemas.md)); numbers are exact decimals"
         " without exponents. `key` decides the partition, so the events of one thing stay in order. `event_id` makes an"
         " effect happen once, `causation_id` leads back to the event that was the reason. The examples come from a run of"
         " the demo company; `…` stands for an identifier.",
@@ -337,11 +323,6 @@ def _field(one: Field) -> tuple[str, str, str, str]:
     return code(one.name), one.kind, code(default), span
 
 
-def words(names: Iterable[str]) -> str:
-    """Set a list of words as code."""
-    return ", ".join(map(code, names))
-
-
 def grammar() -> str:
     """What the rule language and flow files accept, and what they refuse by name."""
     text = (REFERENCE.parent / "grammar.txt").read_text("utf-8")
@@ -379,6 +360,7 @@ async def pages() -> dict[str, str]:
         "cli": commands,
         "rulebooks": rulebooks,
         "grammar": grammar,
+        "schemas": schemas_page,
     }
     found = {name: make() for name, make in made.items()}
     with tempfile.TemporaryDirectory() as folder:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from benchmarks.report import line, machine
 from restock.adapters.database.embedded import EmbeddedDatabases
+from restock.adapters.database.presence import FilePresence
 from restock.analytics.consumer import READ, FiguresConsumer
 from restock.analytics.store import SCHEMA as ANALYTICS_SCHEMA
 from restock.core.clock import SimulatedClock, timestamp
@@ -52,7 +53,7 @@ class Bench:
         self.databases = EmbeddedDatabases(home, {"stream": [SCHEMA], "analytics": [ANALYTICS_SCHEMA]})
         self.clock = SimulatedClock(datetime(2026, 1, 5, 8, tzinfo=UTC))
         self.ids = Ids.seeded(self.clock, 1)
-        self.log = EmbeddedLog(self.databases["stream"], self.clock)
+        self.log = EmbeddedLog(self.databases["stream"], self.clock, FilePresence(home))
         self.random = random.Random(1)
         self.orders = 0
 

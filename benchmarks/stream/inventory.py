@@ -19,6 +19,7 @@ from pathlib import Path
 from benchmarks.orders.accept import orders
 from benchmarks.report import line, machine
 from restock.adapters.database.embedded import EmbeddedDatabases
+from restock.adapters.database.presence import FilePresence
 from restock.core.clock import SystemClock
 from restock.core.event import Event
 from restock.core.ids import Ids
@@ -47,7 +48,7 @@ async def prepared(home: Path) -> tuple[EmbeddedDatabases, EmbeddedLog, Inventor
     databases = EmbeddedDatabases(home, {"oms": [ORDERS], "stream": [STREAM], "inventory": [store.SCHEMA]})
     clock = SystemClock()
     ids = Ids(clock)
-    log = EmbeddedLog(databases["stream"], clock)
+    log = EmbeddedLog(databases["stream"], clock, FilePresence(home))
     await log.create_topic(TOPIC, PARTITIONS)
     place = OrdersService(databases["oms"], clock, ids).place
     every = orders(COUNT)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 
+from restock.core.defaults import SESSION_SECONDS
 from restock.core.errors import InvalidInput
 from restock.core.text import optional_name
-from restock.engine.stream.port import SESSION_SECONDS
 
 PREFIX = "RESTOCK_"
 FILE = "restock.toml"
@@ -38,7 +38,7 @@ class Settings:
     """The Kafka cluster that carries events, such as 127.0.0.1:9092; empty means the embedded log."""
     kafka_prefix: str = ""
     """What stands before the names of topics and groups on Kafka, so that homes can share a cluster."""
-    session_seconds: int = int(SESSION_SECONDS)
+    session_seconds: int = SESSION_SECONDS
     """Silence after which a process that consumes events is taken for dead, and its partitions are given to others."""
     rough_seed: int = 0
     """For tests: the stream delivers records twice and batches again, as it may, drawn from this seed; 0 does not."""

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from restock.adapters.database.embedded import EmbeddedDatabases
+from restock.adapters.database.presence import FilePresence
 from restock.analytics.consumer import FiguresConsumer
 from restock.analytics.model import AHEAD_AT_MOST, LATE_AFTER, MINUTES_KEPT
 from restock.analytics.port import Figures, FiguresRequest, Window, WindowsRequest
@@ -66,7 +67,7 @@ class Shop:
     def __init__(self, home: Path) -> None:
         self.databases = EmbeddedDatabases(home, {"stream": [STREAM_SCHEMA], "analytics": [SCHEMA]})
         self.clock = SimulatedClock(START)
-        self.log = EmbeddedLog(self.databases["stream"], self.clock)
+        self.log = EmbeddedLog(self.databases["stream"], self.clock, FilePresence(home))
         self.service = AnalyticsService(self.databases["analytics"])
 
     async def close(self) -> None:

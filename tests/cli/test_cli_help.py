@@ -15,6 +15,7 @@ from cli_world import program
 
 from restock.__main__ import Program
 from restock.edge.cli import (
+    analytics,
     completion,
     decide,
     demo,
@@ -37,8 +38,8 @@ from restock.edge.cli.root import COMMANDS, root
 from restock.services import OPERATIONS
 
 MODULES = (
-    completion, decide, demo, explain, flows, measure, operations, replay, replenish, rules, serve, setup, stores,
-    stream_move, streams, transfer,
+    analytics, completion, decide, demo, explain, flows, measure, operations, replay, replenish, rules, serve, setup,
+    stores, stream_move, streams, transfer,
 )  # fmt: skip
 
 

@@ -136,15 +136,15 @@ def test_a_dry_replay_moves_nothing_and_a_real_one_has_every_effect_once(sold: R
 @pytest.mark.usefixtures("sold")
 def test_a_group_whose_members_live_is_not_moved(home: Path) -> None:
     with serving(home):
-        refused = program("replay", "analytics", "--to", "earliest")
+        refused = program("replay", "inventory.orders", "--to", "earliest")
         while refused.returncode == 0:  # until the server's members have joined
-            refused = program("replay", "analytics", "--to", "earliest")
+            refused = program("replay", "inventory.orders", "--to", "earliest")
         assert refused.returncode == 5
         assert "living members" in refused.stderr and "Ctrl-C" in refused.stderr
-        members = json.loads(program("groups", "analytics", "--json").stdout)["members"]
+        members = json.loads(program("groups", "inventory.orders", "--json").stdout)["members"]
         assert len(members) == 1
         assert "orders/0" in members[0]["owns"]
-        dry = program("replay", "analytics", "--to", "earliest", "--dry-run")
+        dry = program("replay", "inventory.orders", "--to", "earliest", "--dry-run")
         assert dry.returncode == 0
         assert "Nothing moves while these members live" in dry.stderr
 

@@ -207,3 +207,18 @@ def test_a_server_stops_although_a_watcher_does_not_read(home: Path) -> None:
             process.send_signal(signal.SIGTERM)
             assert process.wait(10) == 0
             assert time.monotonic() - began < 5
+
+
+async def test_windows_are_served_in_pages(rest: Rest) -> None:
+    await sold(rest.app, orders=3)
+    for size in ("minute", "hour", "day"):
+        page = (await rest.client.get("/api/v1/figures/windows", params={"size": size, "from": "2020-01-01"})).json()
+        assert sum(one["orders"] for one in page["items"]) == 3
+    page = (await rest.client.get("/api/v1/figures/windows?size=day&limit=1")).json()
+    assert page["next"] == page["items"][0]["start"]
+    following = (await rest.client.get(f"/api/v1/figures/windows?size=day&limit=1&to={page['next']}")).json()
+    assert following == {"items": [], "next": ""}
+    wrong = await rest.client.get("/api/v1/figures/windows?from_=2020-01-01")
+    assert wrong.status_code == 422 and "from" in wrong.json()["remedy"]
+    described = (await rest.client.get("/openapi.json")).json()["paths"]["/api/v1/figures/windows"]["get"]
+    assert {one["name"] for one in described["parameters"]} == {"size", "from", "to", "limit"}

@@ -64,7 +64,7 @@ async def test_examples_in_the_document_work(client: httpx.AsyncClient) -> None:
     tried = 0
     for path, verbs in document["paths"].items():
         content = verbs.get("post", {}).get("requestBody", {}).get("content", {}).get("application/json", {})
-        if "example" in content:
+        if "example" in content and "{" not in path:
             assert (await client.post(path, json=content["example"])).status_code in {200, 201}, path
             tried += 1
     assert tried >= 4

@@ -223,7 +223,9 @@ def test_the_stock_deserializer_reads_what_a_server_publishes(tmp_path_factory: 
                 for topic, value in until_published(home)
                 if value[:1] == b"\0"
             ]
-    kinds = {one["type"]: one for one in found}
+        kinds = {one["type"]: one for one in found}
+        trace = httpx.get(f"{address}/api/v1/streams/events/{kinds['OrderPlaced']['event_id']}/trace").json()
+    assert {"OrderPlaced", "StockReserved"} <= {one["type"] for one in trace["steps"]}, "followed through frames"
     assert {"OrderPlaced", "StockReserved", "PurchaseOrderCreated", "PurchaseOrderSent"} <= set(kinds)
     placed = kinds["OrderPlaced"]["data"]
     assert placed["items"] == [{"sku": "PROD-001", "quantity": Decimal("2.5"), "price": Decimal("29.99")}]

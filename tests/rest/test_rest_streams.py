@@ -68,7 +68,7 @@ async def test_a_trace_leads_to_the_purchase_order(rest: Rest) -> None:
 
 async def test_a_group_is_moved_only_when_nobody_of_it_lives(rest: Rest) -> None:
     await sold(rest)
-    path = "/api/v1/streams/groups/analytics/replay"
+    path = "/api/v1/streams/groups/inventory.orders/replay"
     refused = await rest.client.post(path, json={"to": "earliest"})
     assert refused.status_code == 409
     assert "Ctrl-C" in refused.json()["remedy"]

@@ -171,6 +171,16 @@ def test_every_version_reads_every_other() -> None:
                 )
 
 
+def test_news_of_stock_without_a_published_number_still_have_a_frame() -> None:
+    """As an outbox may hold them from before there was one: schema 4 gives them null."""
+    zero = {name: Decimal(0) for name in ("change", "new_quantity", "received_total", "backordered")}
+    words = dict.fromkeys(("sku", "order_id", "status", "timestamp", "warehouse_id"), "x")
+    for data in ({**words, **zero, "version": 1}, {**words, **zero, "version": 1, "event_id": "INV-00000001"}):
+        value = framing.framed("inventory-updates", encode(Event("e", "StockCounted", "t", "k", AT, data)))
+        assert value[:5] == b"\0\0\0\0\4"
+        assert decode(record("inventory-updates", value)).data == {"event_id": None, **data}
+
+
 def with_member(schema: EventSchema, number: int, member: dict[str, object]) -> EventSchema:
     parsed = json.loads(schema.text)
     parsed["fields"][-1]["type"]["fields"].append(member)

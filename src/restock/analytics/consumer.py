@@ -4,7 +4,7 @@ Two memories, both in the transaction of the effect. The identifiers decide what
 delivered again, by a crash, by a producer that published twice, by a stream that was copied, is known and counts once. The
 position only says where to begin, and the lower of two is taken: the one kept here, which starts at zero when all is to be
 counted again, and the group's in the stream, which an operator may set back or a move may translate. So neither can skip a
-record, and reading one again is harmless (decision 0034).
+record, and reading one again is harmless (decision 0031).
 
 A batch is thousands of records: their sums are made first, so a customer with a hundred orders is one row to write.
 """
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from restock.analytics import store
-from restock.analytics.model import Additions
+from restock.analytics.model import GROUP, Additions
 from restock.analytics.reading import Batch, Counted, checked, read, read_all
 from restock.analytics.seen import fresh
 from restock.core.errors import InvalidInput, RestockError, StorageFull, Unavailable
@@ -27,9 +27,6 @@ from restock.engine.database import Database, Transaction
 from restock.engine.stream import Record, Stream, TopicPartition
 from restock.engine.stream.pace import Pace
 from restock.engine.stream.subscriber import CHECK_SECONDS, RETRY_MOST_SECONDS, RETRY_SECONDS, refuse
-
-GROUP = "analytics"
-"""Under which name the position stands in the stream."""
 
 BATCH = 10_000
 """Records in one transaction: two flushes of the disk cost little beside them, and what is known of them fits 10 MB."""

@@ -18,6 +18,9 @@ from restock.core.clock import moment, timestamp
 from restock.core.errors import InvalidInput
 from restock.core.quantity import SCALE, decimal, to_scaled
 
+GROUP = "analytics"
+"""Under which name the position stands in the stream."""
+
 ORDERS, STOCK, ORDERED, LATE, BEYOND = "orders", "stock_events", "purchase_orders", "late", "beyond"
 """Kinds of tallies: customer orders, stock events by status, purchase orders by currency, late orders, and those of them
 that came when their minute was no longer kept."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
+from restock.analytics.model import GROUP
 from restock.core.operation import Operation
 
 
@@ -66,7 +67,10 @@ class Late:
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures as of the last event consumed. `stock_events` counts by status; `events` is how many were counted."""
+    """The figures as of the last event consumed. `stock_events` counts by status; `events` is how many were counted.
+
+    `group` and `topics` tell as whom and what analytics consumes; a topic is listed once something of it was counted.
+    """
 
     orders: int
     revenue: Decimal
@@ -79,6 +83,8 @@ class Figures:
     late: Late = Late()
     last_order: LastOrder = LastOrder()
     events: int = 0
+    group: str = GROUP
+    topics: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -138,12 +138,12 @@ class Batch:
 
 def read_all(records: Sequence[Record]) -> list[Counted]:
     """Give the events of records that are all needed, as most are. Raises MsgspecError, ValueError where one is not."""
-    return [_read(record.value) for record in records]
+    return [_read(record.value or b"") for record in records]
 
 
 def read(record: Record) -> Counted | None:
     """Give the event in a record, None for one that no figure needs. Raises InvalidInput for one that cannot be counted."""
-    value = record.value
+    value = record.value or b""
     try:
         return _read(value)
     except (msgspec.MsgspecError, ValueError):

@@ -68,6 +68,7 @@ class AnalyticsService:
             late=Late(late, from_scaled(late_revenue), sums.get(BEYOND, (0, 0))[0]),
             last_order=LastOrder(order_id, at),
             events=sum(n for kind, _, n, _ in tallies if kind in (ORDERS, STOCK, ORDERED)),
+            topics=sorted({topic for topic, _ in await store.reaches(self._database)}),
         )
 
     async def windows(self, request: WindowsRequest) -> list[Window]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from restock.analytics.port import Analytics
 from restock.core.clock import Clock
 from restock.core.errors import RestockError
 from restock.core.event import Event
@@ -143,6 +144,11 @@ class Running(Protocol):
     @property
     def replenishment(self) -> WatchedReplenishment:
         """Flows, plans, proposals."""
+        ...
+
+    @property
+    def analytics(self) -> Analytics:
+        """Figures."""
         ...
 
     @property

@@ -11,7 +11,7 @@ from restock.core.clock import timestamp
 from restock.core.errors import NotFound
 from restock.engine.stream import EVENT_ID_HEADER, Record, Stream, TopicPartition
 from restock.streams.port import Trace, TraceStep
-from restock.streams.reading import merged
+from restock.streams.reading import event_in, merged
 
 MAX_LOOKED = 500_000
 """Records that are looked at: some seconds; what follows from an event nearly always follows within minutes."""
@@ -61,9 +61,13 @@ def _step(record: Record, event_id: str, known: dict[str, TraceStep]) -> TraceSt
     try:
         head = _head(record.value or b"")
     except (msgspec.DecodeError, UnicodeDecodeError):
-        if record.headers.get(EVENT_ID_HEADER) != event_id:
+        event = event_in(record)  # not JSON: framed, or no event
+        if event is not None:
+            head = _Head(event.event_id, event.type, event.causation_id)
+        elif record.headers.get(EVENT_ID_HEADER) == event_id:
+            head = _Head(event_id, "")
+        else:
             return None
-        head = _Head(event_id, "")
     if head.event_id == event_id:
         depth = 0
     elif head.causation_id in known:

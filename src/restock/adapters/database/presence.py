@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from restock.core.defaults import SESSION_SECONDS
 from restock.core.errors import StorageUnusable
-from restock.engine.stream.port import SESSION_SECONDS
 
 BEAT_SECONDS = 0.25
 """A beat is written at most so often: far below the shortest silence after which a member is given up."""

@@ -28,12 +28,12 @@ from restock.adapters.kafka.member import Member
 from restock.adapters.kafka.publisher import BY_KEY, DELIVERY_SECONDS, Publisher
 from restock.adapters.kafka.reading import Reader
 from restock.adapters.kafka.seat import Seat
+from restock.core.defaults import SESSION_SECONDS
 from restock.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from restock.engine.stream.bells import Bell, Bells
 from restock.engine.stream.port import (
     MAX_PUBLISH,
     MAX_READ,
-    SESSION_SECONDS,
     GroupMember,
     Message,
     Position,

@@ -79,7 +79,7 @@ COMMANDS = {
     "decisions": Entry("operations", "Decisions and rulebooks.", PORTS),
     "purchasing": Entry("operations", "Purchase orders.", PORTS),
     "replenishment": Entry("operations", "Flows, plans, proposals, runs.", PORTS),
-    "analytics": Entry("operations", "Live figures.", PORTS),
+    "analytics": Entry("analytics", "Live figures: revenue, customers, products, orders over time.", PORTS),
     "streams": Entry("operations", "Topics, groups, lag, records, replay.", PORTS),
 }
 

@@ -11,7 +11,7 @@ Promises, the weaker of both sides (nobody may rely on more):
 6. Keys, values and headers arrive byte for byte; a key is never empty, except where `publish_to` placed a record without
    one. A value may be None, Kafka's tombstone.
 7. A partition has one living owner in a group. Who is to give it up is asked, and lets go between two batches; who is dead,
-   or was silent for `SESSION_SECONDS`, is replaced. A commit of a former owner raises Fenced.
+   or was silent for the session's seconds, is replaced. A commit of a former owner raises Fenced.
 
 Offsets grow within a partition; the embedded log leaves no gaps, Kafka does, so readers go on from `offset + 1` of the last
 record and never count.
@@ -47,9 +47,6 @@ MAX_PARTITIONS = 256
 
 MAX_NAME = 128
 """Length of a topic or group name: fits the key columns of every database; Kafka allows 249."""
-
-SESSION_SECONDS = 10.0
-"""Silence after which a member of a group counts as dead: longer than any batch takes, shorter than anybody's patience."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -143,7 +140,7 @@ class Consumer(Protocol):
         """Give up to `limit` records of the partitions it owns, in order within each; none when there is nothing new.
 
         Says that the member lives, takes partitions that are free, and lets go of those another member should have: call it
-        only when the records before are done with, and more often than every `SESSION_SECONDS`.
+        only when the records before are done with, and more often than a session lasts.
         """
         ...
 

@@ -1,7 +1,7 @@
 """The schema registry: which schemas there are, by number, and how those of a subject may change.
 
 `Registry` keeps them in the stream's database; the edge serves it in the form that clients of a Confluent registry know
-(decision 0033).
+(decision 0030).
 """
 
 from restock.engine.stream.registry.model import (

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import (
     BigInteger,
     Column,
+    Index,
     Integer,
     MetaData,
     Table,
@@ -47,7 +48,13 @@ _SCHEMA = Table(
     moment("created_at"),
 )
 VERSION = Table(
-    "version", METADATA, label("subject", primary_key=True), _number("version"), count("schema_id"), flag("deleted")
+    "version",
+    METADATA,
+    label("subject", primary_key=True),
+    _number("version"),
+    count("schema_id"),
+    flag("deleted"),
+    Index("version_of_schema", "schema_id"),
 )
 CONFIG = Table("config", METADATA, label("subject", primary_key=True), label("compatibility"))
 
