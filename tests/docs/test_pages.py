@@ -22,8 +22,8 @@ def test_a_page_says_what_its_commands_print(page: str, tmp_path: Path) -> None:
     assert not found, f"{page}\n\n" + "\n\n".join(found)
 
 
-RUN_ELSEWHERE = {"docs/how-to/start-the-servers.md"}
-"""It starts real servers, for which a machine is asked first: `tests/scripts` runs what it tells."""
+RUN_ELSEWHERE = {"docs/how-to/start-the-servers.md", "docs/how-to/run-on-kafka.md"}
+"""They need real servers, for which a machine is asked first: `tests/scripts` and `tests/scenario` run what they tell."""
 
 
 def test_tutorials_and_how_to_guides_have_commands_that_run() -> None:

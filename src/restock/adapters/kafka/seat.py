@@ -108,7 +108,9 @@ class Seat:
             if error.code() == KafkaError.REBALANCE_IN_PROGRESS and _now() < until:
                 time.sleep(RETRY_SECONDS)  # another member joins: soon over, and nothing is lost meanwhile
                 continue
-            if error.code() in FENCED:
+            if error.fatal():
+                self.close()  # a new consumer is made by the next poll
+            elif error.code() in FENCED:
                 self._go_back()
             raise in_our_words(error, f"Group {self.group} cannot commit")
         self._committed |= rising

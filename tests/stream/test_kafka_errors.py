@@ -1,0 +1,137 @@
+"""What a broker may say against it, and what becomes of that: on the client's mock cluster, which says it on request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from confluent_kafka import KafkaError
+from mock_kafka import OFFSET_COMMIT, PRODUCE, MockCluster
+
+from restock.adapters.kafka.stream import KafkaStream
+from restock.core.errors import InvalidInput, Unavailable
+from restock.engine.stream import Message, Record, partition_for
+from restock.engine.stream.port import Consumer, Fenced
+
+PARTITIONS = 6
+
+
+@pytest.fixture
+def cluster() -> Iterator[MockCluster]:
+    cluster = MockCluster()
+    cluster.create_topic("orders", PARTITIONS)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+async def stream(cluster: MockCluster) -> AsyncIterator[KafkaStream]:
+    stream = KafkaStream(cluster.servers, session_seconds=2, delivery_seconds=1.5)
+    yield stream
+    await stream.close()
+
+
+def message(key: str = "k", value: bytes | None = b"v", **headers: str) -> Message:
+    return Message("orders", key, value, headers)
+
+
+async def given(consumer: Consumer, until: int) -> list[Record]:
+    records: list[Record] = []
+    async with asyncio.timeout(20):
+        while len(records) < until:
+            records += await consumer.poll(100)
+    return records
+
+
+async def test_a_key_lands_where_the_embedded_log_would_put_it(stream: KafkaStream) -> None:
+    keys = [f"CUST-{n}" for n in range(500)] + ["ü€😀", "a\x00b", "x" * 512]
+    places = await stream.publish([message(key) for key in keys])
+    assert [one.partition for one in places] == [partition_for(key, PARTITIONS) for key in keys]
+
+
+async def test_headers_and_values_arrive_byte_for_byte(stream: KafkaStream) -> None:
+    headers = {"event-id": "e-1", "ü": '😀\n"', "": ""}
+    sent = [Message("orders", "k", value, headers) for value in (b"", None, b"\x00\xff")]
+    await stream.publish(sent)
+    records = await stream.read("orders", partition_for("k", PARTITIONS), 0, 10)
+    assert [(one.value, one.headers) for one in records] == [(one.value, headers) for one in sent]
+
+
+async def test_a_publish_without_an_answer_is_to_be_made_again(cluster: MockCluster, stream: KafkaStream) -> None:
+    await stream.publish([message(value=b"before")])
+    cluster.down()
+    with pytest.raises(Unavailable, match="same event ids"):
+        await stream.publish([message(value=str(n).encode()) for n in range(10)])
+    cluster.up()
+    for _ in range(20):
+        try:
+            await stream.publish([message(value=str(n).encode()) for n in range(10)])
+            break
+        except Unavailable:
+            continue
+    records = await stream.read("orders", partition_for("k", PARTITIONS), 0, 100)
+    firsts = list(dict.fromkeys(one.value for one in records))
+    assert firsts == [b"before", *(str(n).encode() for n in range(10))]
+
+
+async def test_a_passing_failure_of_a_broker_is_not_noticed(cluster: MockCluster, stream: KafkaStream) -> None:
+    cluster.answer(PRODUCE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.REQUEST_TIMED_OUT)
+    places = await stream.publish([message(value=str(n).encode()) for n in range(10)])
+    assert [one.offset for one in places] == list(range(10))
+
+
+async def test_a_message_too_large_for_its_topic_is_refused_for_good(cluster: MockCluster, stream: KafkaStream) -> None:
+    cluster.answer(PRODUCE, KafkaError.MSG_SIZE_TOO_LARGE)
+    with pytest.raises(InvalidInput, match=r"max\.message\.bytes"):
+        await stream.publish([message()])
+    assert await stream.publish([message()])
+
+
+@pytest.mark.parametrize("code", ["ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID"])
+async def test_a_commit_of_a_former_member_is_fenced_and_its_records_come_again(
+    cluster: MockCluster, stream: KafkaStream, code: str
+) -> None:
+    await stream.publish([message(value=str(n).encode()) for n in range(5)])
+    consumer = stream.consumer("g", ["orders"])
+    records = await given(consumer, 5)
+    cluster.answer(OFFSET_COMMIT, getattr(KafkaError, code))
+    with pytest.raises(Fenced):
+        await consumer.commit({(one.topic, one.partition): one.offset + 1 for one in records})
+    again = await given(consumer, 5)
+    assert [one.value for one in again] == [one.value for one in records]
+    await consumer.close()
+
+
+async def test_a_commit_that_meets_a_rebalance_is_made_again(cluster: MockCluster, stream: KafkaStream) -> None:
+    await stream.publish([message()])
+    consumer = stream.consumer("g", ["orders"])
+    (record,) = await given(consumer, 1)
+    cluster.answer(OFFSET_COMMIT, *[KafkaError.REBALANCE_IN_PROGRESS] * 3)
+    await consumer.commit({(record.topic, record.partition): record.offset + 1})
+    cluster.answer(OFFSET_COMMIT, *[KafkaError.REBALANCE_IN_PROGRESS] * 1000)
+    with pytest.raises(Fenced):
+        await consumer.commit({(record.topic, record.partition): record.offset + 2})
+    await consumer.close()
+
+
+async def test_a_member_never_commits_a_lower_offset(cluster: MockCluster, stream: KafkaStream) -> None:
+    await stream.publish([message() for _ in range(5)])
+    consumer = stream.consumer("g", ["orders"])
+    place = ((await given(consumer, 5))[0].topic, partition_for("k", PARTITIONS))
+    await consumer.commit({place: 4})
+    await consumer.commit({place: 2})
+    await consumer.close()
+    again = stream.consumer("g", ["orders"])
+    assert [one.offset for one in await given(again, 1)] == [4]
+    await again.close()
+
+
+async def test_nothing_is_committed_by_itself(stream: KafkaStream) -> None:
+    await stream.publish([message() for _ in range(5)])
+    first = stream.consumer("g", ["orders"])
+    assert len(await given(first, 5)) == 5
+    await first.close()
+    second = stream.consumer("g", ["orders"])
+    assert len(await given(second, 5)) == 5
+    await second.close()
