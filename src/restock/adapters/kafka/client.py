@@ -73,7 +73,7 @@ def configured(servers: str, **settings: object) -> dict[str, Any]:
 
 def in_our_words(error: KafkaError, what: str) -> RestockError:
     """Give our error for one of Kafka's. `what` says what could not be done, without a full stop."""
-    code, reason = error.code(), f"{what}: {error.str()}."
+    code, reason = error.code(), f"{what}: {error.str()} ({error.name()})."
     if code in FENCED:
         return Fenced(reason, remedy="Nothing: what was not committed comes to the new owner.")
     if code in _UNKNOWN:

@@ -7,7 +7,7 @@ stored it, and a message of the port's limit fits. With a prefix before every na
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from typing import TypeVar
@@ -66,9 +66,19 @@ EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call] # 
 LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call] # the client leaves it untyped
 
 _MOVING = frozenset(
-    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.UNKNOWN_TOPIC_ID,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+    }
 )
-"""What is said of a partition while its leader changes, or is new."""
+"""What is said of a partition or a group while its broker changes, or is new; the protocol asks to try again."""
 
 T = TypeVar("T")
 
@@ -198,9 +208,10 @@ class KafkaStream:
     async def members(self, group: str) -> list[GroupMember]:
         """Give the living members of a group."""
         name = self._prefix + group
-        asked = self._admin.describe_consumer_groups([name])[name]
         try:
-            found = await self._asked(asked, f"Group {group} cannot be described")
+            found = await self._settled(
+                lambda: self._admin.describe_consumer_groups([name])[name], f"Group {group} cannot be described"
+            )
         except NotFound:
             return []
         return sorted(
@@ -331,9 +342,12 @@ class KafkaStream:
 
     async def _committed(self, group: str) -> dict[Place, int]:
         name = self._prefix + checked_name(group, "group")
-        asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)])[name]
+        wanted = [ConsumerGroupTopicPartitions(name)]
         try:
-            found = await self._asked(asked, f"The offsets of group {group} cannot be read")
+            found = await self._settled(
+                lambda: self._admin.list_consumer_group_offsets(wanted)[name],
+                f"The offsets of group {group} cannot be read",
+            )
         except NotFound:
             return {}
         return {
@@ -361,6 +375,17 @@ class KafkaStream:
         if error.code() in {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.NON_EMPTY_GROUP}:
             return Conflict(f"{what}: it has living members.", remedy="Stop them first.")
         return in_our_words(error, what)
+
+    async def _settled(self, ask: Callable[[], Future[T]], what: str) -> T:
+        """Ask until the broker that should answer is settled, as long as a request may take."""
+        for _ in range(int(REQUEST_SECONDS / SETTLE_SECONDS)):
+            try:
+                return await asyncio.wrap_future(ask())
+            except KafkaException as error:
+                if error.args[0].code() not in _MOVING:
+                    break
+            await asyncio.sleep(SETTLE_SECONDS)
+        return await self._asked(ask(), what)
 
     async def _asked(self, future: Future[T], what: str) -> T:
         try:
