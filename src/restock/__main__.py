@@ -79,7 +79,7 @@ class Program:
     async def streams(self) -> AsyncIterator[tuple[Stream, Stream]]:
         """Open the embedded log and the stream on Kafka."""
         from restock.adapters.streams import both_streams  # noqa: PLC0415 - one command moves streams
-        from restock.core.clock import SystemClock  # noqa: PLC0415 - as above
+        from restock.core.clock import SystemClock  # noqa: PLC0415 - one command moves streams
 
         async with both_streams(self._loaded[0], SystemClock()) as streams:
             yield streams
@@ -189,9 +189,9 @@ class Program:
         store = self.home / "stores" / "decisions.db"
         if not has_rows(store, "rulebook_life"):
             return {}  # at the price of a glance: the statements cost a quarter of such a command
-        from restock.adapters.database.sqlite import peek  # noqa: PLC0415 - few commands read rulebooks
-        from restock.core.clock import SystemClock, timestamp  # noqa: PLC0415 - as above
-        from restock.decisions import life_store  # noqa: PLC0415 - as above
+        from restock.adapters.database.sqlite import peek  # noqa: PLC0415 - few homes have such rows
+        from restock.core.clock import SystemClock, timestamp  # noqa: PLC0415 - few homes have such rows
+        from restock.decisions import life_store  # noqa: PLC0415 - few homes have such rows
 
         found = peek(store, life_store.IN_FORCE, life_store.IN_FORCE_PARAMETERS)
         return life_store.now_in_force([life_store.in_force(row) for row in found], timestamp(SystemClock().now()))
@@ -200,12 +200,12 @@ class Program:
 def _grpc(app: App, settings: Settings) -> AbstractAsyncContextManager[str]:
     """Serve the stream's gRPC interface; it is loaded only now. Raises InvalidInput without the extra."""
     if not find_spec("grpc"):
-        from restock.core.errors import InvalidInput  # noqa: PLC0415 - as above
+        from restock.core.errors import InvalidInput  # noqa: PLC0415 - only where the extra is missing
 
         raise InvalidInput(
             "gRPC needs the extra grpc.", field="grpc_port", remedy="Install restock[grpc], or set the port to 0."
         )
-    from restock.edge.grpc.server import serving  # noqa: PLC0415 - an extra
+    from restock.edge.grpc.server import serving  # noqa: PLC0415 - an extra, not always installed
 
     return serving(app.streams, app.clock, settings.host, settings.grpc_port)
 

@@ -11,7 +11,7 @@ from stream_shop import PARTITIONS, Shop, order
 from restock.core.errors import InvalidInput, NotFound, RestockError, StorageFull, Unavailable
 from restock.core.event import Event
 from restock.engine.database import Transaction
-from restock.engine.stream import Message, Record, Subscriber, TopicPartition, encode, partition_for, subscriber
+from restock.engine.stream import Message, Record, Subscriber, TopicPartition, encode, keeping_up, partition_for
 from restock.engine.stream.members import Member
 
 
@@ -103,7 +103,7 @@ async def test_after_comes_before_the_offsets_and_a_failure_in_it_repeats_the_ba
 async def test_a_transient_failure_is_tried_again(
     shop: Shop, error: RestockError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscriber, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(keeping_up, "RETRY_SECONDS", 0.02)
     failing = True
 
     async def handler(tx: Transaction, events: list[Event]) -> None:
@@ -213,7 +213,7 @@ async def test_a_running_subscriber_wakes_at_a_publish(shop: Shop) -> None:
 
     running = asyncio.create_task(shop.subscriber(after=after).run())
     await asyncio.sleep(0.05)
-    async with asyncio.timeout(subscriber.CHECK_SECONDS / 2):
+    async with asyncio.timeout(keeping_up.CHECK_SECONDS / 2):
         await publish(shop, order(1))
         await done.wait()
     await stop(running)

@@ -22,11 +22,11 @@ from restock.analytics import store
 from restock.analytics.model import GROUP, Additions
 from restock.analytics.reading import Batch, Counted, checked, read, read_all
 from restock.analytics.seen import fresh
-from restock.core.errors import InvalidInput, RestockError, StorageFull, Unavailable
+from restock.core.errors import InvalidInput, RestockError
 from restock.engine.database import Database, Transaction
 from restock.engine.stream import Record, Stream, TopicPartition
-from restock.engine.stream.pace import Pace
-from restock.engine.stream.subscriber import CHECK_SECONDS, RETRY_MOST_SECONDS, RETRY_SECONDS, refuse
+from restock.engine.stream.keeping_up import TRANSIENT, KeepingUp
+from restock.engine.stream.subscriber import refuse
 
 BATCH = 10_000
 """Records in one transaction: two flushes of the disk cost little beside them, and what is known of them fits 10 MB."""
@@ -52,7 +52,7 @@ class _Taken:
     refusal: RestockError | None = None
 
 
-class FiguresConsumer:
+class FiguresConsumer(KeepingUp):
     """Counts the events of some topics. Same life as a `Subscriber`: `run` for ever, or `drain` what is there.
 
     Meant for one live member per group: a second one counts nothing twice and loses nothing, but does the same work again.
@@ -63,46 +63,19 @@ class FiguresConsumer:
     group = GROUP
 
     def __init__(self, stream: Stream, topics: Sequence[str], database: Database, *, on_bad: OnBad = refuse) -> None:
+        super().__init__()
         self.topics = tuple(topics)
-        self.retrying: RestockError | None = None
-        """The transient failure that is being tried again, while it lasts."""
-        self.stopped: dict[TopicPartition, RestockError] = {}
-        """Partitions that stand at a record which `on_bad` refused."""
         self._stream = stream
         self._database = database
         self._on_bad = on_bad
-        self._failure: Exception | None = None
         self._first = 0
         self._telling: asyncio.Future[None] | None = None
         self._turn = asyncio.Lock()
 
-    @property
-    def problem(self) -> Exception | None:
-        """Why it or one of its partitions stands still; a person must look. None when all is well."""
-        return self._failure or next(iter(self.stopped.values()), None)
-
     async def run(self) -> None:
-        """Consume until cancelled. A transient failure is retried with back-off; any other ends the run, see `problem`."""
-        self._failure = None
+        """Consume until cancelled. A transient failure is retried with back-off; another one ends it: `problem`."""
         self.stopped.clear()
-        bell = self._stream.listen(self.topics)
-        pause, pace = RETRY_SECONDS, Pace()
-        while True:
-            pace.begin()
-            try:
-                done = await self._consume()
-            except (Unavailable, StorageFull) as error:
-                self.retrying = error
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, RETRY_MOST_SECONDS)
-                continue
-            except Exception as error:
-                self._failure = error
-                return
-            self.retrying, pause = None, RETRY_SECONDS
-            if done:
-                await pace.rest()
-            await bell.wait(CHECK_SECONDS)
+        await self._keep_up(self._consume, self._stream.listen(self.topics).wait)
 
     async def drain(self) -> int:
         """Consume what is there now; give the number of records passed.
@@ -218,7 +191,7 @@ class FiguresConsumer:
                     raise _CannotCount from error
                 try:
                     await self._on_bad(record, error)
-                except (Unavailable, StorageFull):
+                except TRANSIENT:
                     raise
                 except RestockError as refusal:
                     taken.refusal, taken.reached = refusal, record.offset

@@ -51,9 +51,7 @@ class News:
     def tell(self, kind: str, place: Place, before: Stock, after: Stock, order_id: str = "", cause: str = "") -> None:
         """Tell of a change; `cause` is the event that was the reason."""
         number = len(self.events) & 0xFFFF
-        if (
-            not number
-        ):  # the last digits count the events of the unit: as unique as a new identifier, at a part of its price
+        if not number:  # the last digits count the events of the unit: as unique as a new one, at a part of its price
             self._stem = self._ids.new()[:-4]
         event_id = f"{self._stem}{number:04x}"
         sku, warehouse = place

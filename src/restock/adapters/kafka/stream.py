@@ -383,7 +383,7 @@ class KafkaStream:
                 return await asyncio.wrap_future(ask())
             except KafkaException as error:
                 if error.args[0].code() not in _MOVING:
-                    break
+                    raise in_our_words(error.args[0], what) from None
             await asyncio.sleep(SETTLE_SECONDS)
         return await self._asked(ask(), what)
 

@@ -21,25 +21,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from restock.core.errors import InvalidInput, RestockError, StorageFull, Unavailable
+from restock.core.errors import InvalidInput
 from restock.core.event import Event
 from restock.engine.database import Database, Transaction
 from restock.engine.stream.codec import decode
 from restock.engine.stream.inbox import Inbox
-from restock.engine.stream.pace import Pace
+from restock.engine.stream.keeping_up import TRANSIENT, KeepingUp
 from restock.engine.stream.port import Fenced, Record, Stream, TopicPartition
 
 BATCH = 500
 """Events per unit: shares two disk flushes well, and a unit of a few milliseconds does not starve other writers."""
-
-CHECK_SECONDS = 0.25
-"""How often a subscriber looks without being woken: only records of another process wait for it."""
-
-RETRY_SECONDS = 0.1
-"""First pause after a transient failure; doubles up to `RETRY_MOST_SECONDS`."""
-
-RETRY_MOST_SECONDS = 5.0
-"""Longest pause: a neighbour that comes back is noticed within it."""
 
 TRIES = 3
 """How often an event is tried before it is parked: what fails three times in a row will fail the fourth time."""
@@ -51,8 +42,6 @@ Handler = Callable[[Transaction, list[Event]], Awaitable[None]]
 After = Callable[[list[Event]], Awaitable[None]]
 OnBad = Callable[[Record, Exception], Awaitable[None]]
 
-_TRANSIENT = (Unavailable, StorageFull)
-
 _Given = list[tuple[Record, Event]]
 """The events of a batch, each with the record it came in."""
 
@@ -62,7 +51,7 @@ async def refuse(_record: Record, error: Exception) -> None:
     raise error
 
 
-class Subscriber:
+class Subscriber(KeepingUp):
     """One consumer of one group.
 
     `handler(tx, events)` makes the effect and may await nothing but `tx`. `after(events)` is awaited after the effect was
@@ -85,12 +74,9 @@ class Subscriber:
         on_bad: OnBad = refuse,
         batch: int = BATCH,
     ) -> None:
+        super().__init__()
         self.group = group
         self.topics = tuple(topics)
-        self.retrying: RestockError | None = None
-        """The transient failure that is being tried again, while it lasts."""
-        self.stopped: dict[TopicPartition, Exception] = {}
-        """Partitions that stand at a record which `on_bad` refused."""
         self._stream = stream
         self._consumer = stream.consumer(group, topics)
         self._handler = handler
@@ -100,39 +86,19 @@ class Subscriber:
         self._after = after
         self._on_bad = on_bad
         self._batch = batch
-        self._failure: Exception | None = None
         self._parked: dict[TopicPartition, int] = {}
         self._stopped_at: dict[TopicPartition, int] = {}
         self._turn = asyncio.Lock()
 
-    @property
-    def problem(self) -> Exception | None:
-        """Why the subscriber or one of its partitions stands still; a person must look. None when all is well."""
-        return self._failure or next(iter(self.stopped.values()), None)
-
     async def run(self) -> None:
         """Consume until cancelled. A transient failure is retried with back-off; another one ends it: `problem`."""
-        self._failure = None
+
+        async def take() -> int:
+            async with self._turn:
+                return await self._pass_batch()
+
         self._resume()
-        pause, pace = RETRY_SECONDS, Pace()
-        while True:
-            pace.begin()
-            try:
-                async with self._turn:
-                    done = await self._pass_batch()
-            except _TRANSIENT as error:
-                self.retrying = error
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, RETRY_MOST_SECONDS)
-                continue
-            except Exception as error:
-                self._failure = error
-                return
-            self.retrying, pause = None, RETRY_SECONDS
-            if done:
-                await pace.rest()
-            else:
-                await self._consumer.wait(CHECK_SECONDS)
+        await self._keep_up(take, self._consumer.wait)
 
     async def drain(self) -> int:
         """Consume what is there now; give the number of records passed.
@@ -228,7 +194,7 @@ class Subscriber:
             done.append(record)
         try:
             await self._effect([event for _, event in given])
-        except _TRANSIENT:
+        except TRANSIENT:
             raise
         except Exception:
             await self._one_by_one(given)
@@ -244,7 +210,7 @@ class Subscriber:
             for attempt in range(1, TRIES + 1):
                 try:
                     await self._effect([event])
-                except _TRANSIENT:
+                except TRANSIENT:
                     raise
                 except Exception as error:
                     if attempt == TRIES:
@@ -261,7 +227,7 @@ class Subscriber:
             if self._parked[place] > PARKED_IN_A_ROW:
                 raise error
             await self._on_bad(record, error)
-        except _TRANSIENT:
+        except TRANSIENT:
             raise
         except Exception as refusal:
             self.stopped[place] = refusal
