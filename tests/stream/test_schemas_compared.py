@@ -134,6 +134,12 @@ def test_what_is_called_readable_is_read(data: st.DataObject, writer: Any) -> No
     fastavro.schemaless_reader(out, written, fastavro.parse_schema(reader))
 
 
+def test_a_name_that_a_union_defines_twice_is_refused() -> None:
+    both = [{"type": "record", "name": "A", "fields": [{"name": name, "type": "null"}]} for name in "xy"]
+    with pytest.raises(SchemaInvalid, match="redefined"):
+        why_not(both, both[0])
+
+
 @given(schemas)
 def test_every_schema_reads_its_own(schema: Any) -> None:
     try:

@@ -38,7 +38,11 @@ class AvroSchema:
         try:
             for one in used:
                 parse_schema(json.loads(one), self.named)
-            self.parsed: Any = parse_schema(json.loads(text), self.named)
+            given = json.loads(text)
+            if isinstance(given, list):  # only inside a record does the library notice a name that is defined twice
+                field = {"name": "of", "type": given}
+                parse_schema({"type": "record", "name": "_Union", "fields": [field]}, dict(self.named))
+            self.parsed: Any = parse_schema(given, self.named)
         except Exception as error:  # the library has no error of its own for half of what may be wrong
             told = str(error) or type(error).__name__
             raise SchemaInvalid(f"The text is no Avro schema: {told[:500]}.", remedy="Correct the schema.") from None
