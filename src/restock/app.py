@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import cast
 
-from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
+from restock.adapters.database.embedded import exclusive
 from restock.adapters.dispatch.files import OrderFiles
+from restock.adapters.stores import Stores, stores_of
 from restock.adapters.streams import stream_of
 from restock.analytics.consumer import FiguresConsumer
 from restock.analytics.service import AnalyticsService
@@ -64,7 +65,7 @@ class App:
     settings: Settings
     clock: Clock
     ids: Ids
-    databases: EmbeddedDatabases
+    databases: Stores
     stream: Stream
     registry: Registry
     orders: OrdersService
@@ -149,7 +150,7 @@ class App:
 async def opened(settings: Settings, clock: Clock | None = None, ids: Ids | None = None) -> AsyncIterator[App]:
     """Open every store, migrating what must be, and wire every service; close all of it at the end."""
     clock = clock or SystemClock()
-    databases = EmbeddedDatabases(settings.home, SCHEMAS)
+    databases = await stores_of(settings, SCHEMAS)
     files = OrderFiles(settings.home / "outbox", not settings.dispatch_process, settings.company)
     try:
         app = await _wired(settings, databases, files, clock, ids or Ids(clock))
@@ -168,7 +169,7 @@ async def opened(settings: Settings, clock: Clock | None = None, ids: Ids | None
         await databases.close()
 
 
-async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderFiles, clock: Clock, ids: Ids) -> App:
+async def _wired(settings: Settings, databases: Stores, files: OrderFiles, clock: Clock, ids: Ids) -> App:
     log = stream_of(databases["stream"], clock, settings)
     stream = cast("Stream", RoughLog(log, settings.rough_seed)) if settings.rough_seed else log
     for topic, partitions in TOPICS.items():
@@ -240,7 +241,7 @@ async def _known(replenishment: ReplenishmentService, purchasing: PurchasingServ
 
 
 def _subscribers(
-    databases: EmbeddedDatabases,
+    databases: Stores,
     stream: Stream,
     letters: DeadLetters,
     stock: InventoryConsumer,
