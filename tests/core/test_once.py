@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,12 +75,24 @@ def test_a_member_that_is_there_twice_is_refused_and_nothing_else_is(value: obje
         b'{"a": "\\u003a", "q" : 1, "q": 1e999}',
         b'{"items": [{"q": 1}, {"q": 1, "r": {}, "q": 2}]}',
         b'{"q": "x:y", "q": "x"}',
+        b'{"q" : 1,"q":2}',
     ],
 )
 def test_the_member_is_named(text: bytes) -> None:
     with pytest.raises(InvalidInput) as refused:
         refuse_twice(text)
     assert refused.value.field == "q"
+
+
+@pytest.mark.parametrize("text", [b'{"note":"a","note":"b"}', b'{"note":"","note":"b"}', b'{"note" : "b","note":"a:b"}'])
+def test_a_member_that_is_there_twice_is_refused_also_of_what_was_read(text: bytes) -> None:
+    class Noted(msgspec.Struct, omit_defaults=True):
+        note: str = ""
+
+    with pytest.raises(InvalidInput):
+        refuse_twice(text, msgspec.json.decode(text, type=Noted))
+    refuse_twice(b'{"note":"a:b"}', Noted("a:b"))
+    refuse_twice(b'{"note":""}', Noted())
 
 
 def test_two_rows_may_not_say_different_things_of_one_thing() -> None:

@@ -93,7 +93,7 @@ class Reader(Generic[T]):
             raise BrokenJson("The body is empty.", remedy="Send a JSON object.")
         try:
             found = self._decode(body)
-            refuse_twice(body)
+            refuse_twice(body, found)
             return found
         except msgspec.ValidationError as error:
             raise _refusal(str(error), self.mirror) from None
@@ -123,7 +123,13 @@ def mirror(kind: type, without: tuple[str, ...] = ()) -> type[msgspec.Struct]:
     hints = get_type_hints(kind)
     members = [_member(field, hints[field.name]) for field in _fields(kind) if field.name not in without]
     made = msgspec.defstruct(
-        kind.__name__, members, forbid_unknown_fields=True, kw_only=True, module=kind.__module__, rename=spoken
+        kind.__name__,
+        members,
+        forbid_unknown_fields=True,
+        kw_only=True,
+        omit_defaults=True,
+        module=kind.__module__,
+        rename=spoken,
     )
     made.__doc__ = (kind.__doc__ or "").partition("\n")[0]
     return made
