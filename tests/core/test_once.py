@@ -84,7 +84,9 @@ def test_the_member_is_named(text: bytes) -> None:
     assert refused.value.field == "q"
 
 
-@pytest.mark.parametrize("text", [b'{"note":"a","note":"b"}', b'{"note":"","note":"b"}', b'{"note" : "b","note":"a:b"}'])
+@pytest.mark.parametrize(
+    "text", [b'{"note":"a","note":"b"}', b'{"note":"","note":"b"}', b'{"note" : "b","note":"a:b"}']
+)
 def test_a_member_that_is_there_twice_is_refused_also_of_what_was_read(text: bytes) -> None:
     class Noted(msgspec.Struct, omit_defaults=True):
         note: str = ""
