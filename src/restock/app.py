@@ -21,7 +21,7 @@ from restock.decisions.library import Library
 from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
 from restock.dlq.service import DlqService
-from restock.engine.stream import DeadLetters, Relay, RoughLog, Stream, Subscriber, framing
+from restock.engine.stream import DeadLetters, Relay, Retainer, RoughLog, Stream, Subscriber, framing
 from restock.engine.stream.registry import Registry
 from restock.inventory import news as inventory_news
 from restock.inventory import store as inventory_store
@@ -80,6 +80,7 @@ class App:
     dead_letters: DeadLetters
     subscribers: list[Subscriber | FiguresConsumer]
     dispatcher: Dispatcher
+    retainer: Retainer
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -109,7 +110,7 @@ class App:
         return DlqService(self.dead_letters)
 
     def start(self) -> None:
-        """Run relays, subscribers and the dispatcher until `close`."""
+        """Run relays, subscribers, the dispatcher and retention until `close`."""
         self.tasks = [asyncio.create_task(worker.run()) for worker in self._workers()]
 
     async def settle(self) -> None:
@@ -141,8 +142,8 @@ class App:
         """Say what stands still and needs a person; empty when all is well."""
         return [str(worker.problem) for worker in self._workers() if worker.problem is not None]
 
-    def _workers(self) -> list[Relay | Subscriber | FiguresConsumer | Dispatcher]:
-        return [*self.relays, *self.subscribers, self.dispatcher]
+    def _workers(self) -> list[Relay | Subscriber | FiguresConsumer | Dispatcher | Retainer]:
+        return [*self.relays, *self.subscribers, self.dispatcher, self.retainer]
 
 
 @asynccontextmanager
@@ -219,6 +220,7 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
         dead_letters=letters,
         subscribers=_subscribers(databases, stream, letters, InventoryConsumer(inventory, clock), waker),
         dispatcher=dispatcher,
+        retainer=Retainer(stream),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 from rest_world import Rest
 
@@ -82,3 +84,19 @@ async def test_a_group_is_moved_only_when_nobody_of_it_lives(rest: Rest) -> None
     figures = (await rest.client.get("/api/v1/figures")).json()
     await rest.app.settle()
     assert (await rest.client.get("/api/v1/figures")).json() == figures
+
+
+async def test_a_server_forgets_what_a_topic_no_longer_keeps_once_all_have_read_it(rest: Rest) -> None:
+    await sold(rest)
+    path = "/api/v1/streams/topics/orders/retention"
+    told = await rest.client.post(path, json={"retention_ms": 0})
+    assert told.status_code == 200, told.text
+    assert (told.json()["retention_ms"], told.json()["records"], told.json()["unread_by"]) == (0, 1, [])
+    rest.app.start()
+    async with asyncio.timeout(10):
+        while (await items(rest.client, "/api/v1/streams/topics"))[1]["records"]:  # noqa: ASYNC110 - another's doing
+            await asyncio.sleep(0.02)
+    assert (await items(rest.client, "/api/v1/streams/topics"))[2]["records"] > 0, "others keep everything"
+    assert rest.app.problems() == []
+    wrong = await rest.client.post(path, json={"retention_bytes": -2})
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "retention_bytes")

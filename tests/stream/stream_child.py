@@ -28,7 +28,13 @@ async def publish(shop: Shop, name: str) -> None:
         say(f"{event_id} {position.partition} {position.offset}")
 
 
-async def work(shop: Shop) -> None:
+async def expire(shop: Shop, _name: str) -> None:
+    """Forget what the topic no longer keeps; say how many records at each step."""
+    while count := await shop.log.expire():
+        say(str(count))
+
+
+async def work(shop: Shop, _name: str) -> None:
     """Place the orders if nobody did, relay and consume: one life of a service."""
     published = sum(high for _, high in (await shop.log.watermarks("orders")).values())
     if not published and not (await shop.outbox.backlog(shop.database)).events:
@@ -37,11 +43,14 @@ async def work(shop: Shop) -> None:
     await shop.subscriber(batch=15).drain()
 
 
+WORK = {"publish": publish, "work": work, "expire": expire}
+
+
 async def main() -> None:
     what, home, name = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
     shop = await Shop(home).open()
     try:
-        await (publish(shop, name) if what == "publish" else work(shop))
+        await WORK[what](shop, name)
     finally:
         await shop.close()
 

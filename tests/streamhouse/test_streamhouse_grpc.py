@@ -79,10 +79,18 @@ async def test_topics_are_made_listed_and_kept(caller: Caller) -> None:
     assert await code(stub.CreateTopic(pb.CreateTopicRequest(name="clicks", partition_count=3))) == "ALREADY_EXISTS"
     assert await code(stub.CreateTopic(pb.CreateTopicRequest(name="none"))) == "INVALID_ARGUMENT"
     found = (await stub.GetTopic(pb.GetTopicRequest(name="clicks"))).topic
-    assert (found.name, found.partition_count, found.HasField("retention_ms")) == ("clicks", 3, False)
+    assert (found.name, found.partition_count, found.retention_ms, dict(found.config)) == ("clicks", 3, 1000, {})
     assert found.created_at > 1_700_000_000_000
+    sized = pb.CreateTopicRequest(name="small", partition_count=1, config={"retention.bytes": "5000", "other": "x"})
+    await stub.CreateTopic(sized)
+    listed = {one.name: one for one in (await stub.ListTopics(pb.ListTopicsRequest())).topics}
+    assert dict(listed["small"].config) == {"retention.bytes": "5000"}
+    assert not listed["small"].HasField("retention_ms")
+    for config in ({"retention.ms": "a day"}, {"retention.bytes": "-2"}):
+        wrong = pb.CreateTopicRequest(name="wrong", partition_count=1, config=config)
+        assert await code(stub.CreateTopic(wrong)) == "INVALID_ARGUMENT"
     names = [one.name for one in (await stub.ListTopics(pb.ListTopicsRequest())).topics]
-    assert names == ["clicks", "inventory-updates", "orders", "purchase-orders"]
+    assert names == ["clicks", "inventory-updates", "orders", "purchase-orders", "small"]
     assert await code(stub.GetTopic(pb.GetTopicRequest(name="nothing"))) == "NOT_FOUND"
     assert await code(stub.DeleteTopic(pb.DeleteTopicRequest(name="nothing"))) == "NOT_FOUND"
     assert await code(stub.DeleteTopic(pb.DeleteTopicRequest(name="clicks"))) == "UNIMPLEMENTED"

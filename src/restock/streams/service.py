@@ -11,8 +11,8 @@ from typing import Protocol
 
 from restock.core.clock import Clock, moment
 from restock.core.errors import Conflict, InvalidInput, NotFound
-from restock.engine.stream import Backlog, Message, Position, Record, Stream, TopicFacts, partition_for
-from restock.engine.stream.port import MAX_READ, Watermarks
+from restock.engine.stream import Backlog, Message, Position, Record, Retention, Stream, TopicFacts, partition_for
+from restock.engine.stream.port import FOREVER, MAX_READ, Watermarks
 from restock.streams import reading, tracing
 from restock.streams.model import Begin, filtered, places_text, start
 from restock.streams.port import (
@@ -31,6 +31,7 @@ from restock.streams.port import (
     Produced,
     RecordsRequest,
     ReplayRequest,
+    RetainRequest,
     SeenRecord,
     SeenRecords,
     TopicsRequest,
@@ -118,6 +119,17 @@ class StreamsService:
                 break
         return SeenRecords(found, places_text(places), any(places[part] < high for part, (_, high) in marks.items()))
 
+    async def retain(self, request: RetainRequest) -> TopicState:
+        """Let a topic keep more or less."""
+        old = (await self._stream.describe(request.topic)).retention
+        changed = Retention(
+            old.ms if request.retention_ms is None else request.retention_ms,
+            old.bytes if request.retention_bytes is None else request.retention_bytes,
+            old.keep_unread if request.keep_unread is None else request.keep_unread,
+        )
+        await self._stream.retain(request.topic, changed)
+        return await self._topic(request.topic)
+
     async def trace(self, request: TraceRequest) -> Trace:
         """Give what followed from an event."""
         return await tracing.trace(self._stream, request.event_id)
@@ -174,11 +186,11 @@ class StreamsService:
         """Tell whether Restock itself lives on the topic."""
         return topic in self._own
 
-    async def create(self, topic: str, partitions: int) -> None:
+    async def create(self, topic: str, partitions: int, retention: Retention = FOREVER) -> None:
         """Make a topic."""
         if topic in await self._stream.topics():
             raise Conflict(f"There is a topic {topic} already.", remedy="Use it, or take another name.")
-        await self._stream.create_topic(topic, partitions)
+        await self._stream.create_topic(topic, partitions, retention)
 
     async def describe(self, topic: str) -> TopicFacts:
         """Give what is known of a topic."""
@@ -230,19 +242,29 @@ class StreamsService:
     async def _topic(self, name: str) -> TopicState:
         facts = await self._stream.describe(name)
         marks = await self._stream.watermarks(name)
-        newest = ""
-        for part, (low, high) in marks.items():
-            if high > low:
-                newest = max(newest, *(one.at for one in await self._stream.read(name, part, high - 1, 1)))
+        filled = [(part, low, high - 1) for part, (low, high) in marks.items() if high > low]
+        first = [one.at for part, low, _ in filled for one in await self._stream.read(name, part, low, 1)]
+        last = [one.at for part, _, end in filled for one in await self._stream.read(name, part, end, 1)]
+        ms, size, keep_unread = facts.retention
         return TopicState(
             name,
             facts.partitions,
             sum(high - low for low, high in marks.values()),
             facts.bytes,
             facts.created_at,
-            newest,
+            min(first, default=""),
+            max(last, default=""),
+            ms,
+            size,
+            keep_unread,
+            await self._unread_by(name) if keep_unread and max(ms, size) >= 0 else [],
             [PartitionState(part, low, high) for part, (low, high) in marks.items()],
         )
+
+    async def _unread_by(self, topic: str) -> list[str]:
+        """Give the groups that have still to read something of a topic."""
+        found = [(group, await self._stream.lag(group)) for group in sorted(await self._stream.groups())]
+        return [group for group, lag in found if any(lag[place] for place in lag if place[0] == topic)]
 
     async def _group(self, name: str) -> GroupState:
         members = await self._stream.members(name)

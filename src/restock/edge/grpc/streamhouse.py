@@ -9,7 +9,7 @@ from typing import Any
 from restock.core.clock import Clock, moment
 from restock.core.errors import InvalidInput, NotFound, RestockError
 from restock.edge.grpc import messages
-from restock.engine.stream import Position, Record, TopicFacts
+from restock.engine.stream import Position, Record, Retention, TopicFacts
 from restock.streams.port import Produced, Streams, TopicsRequest
 
 FEW = 100
@@ -20,6 +20,9 @@ MOST = 10_000
 
 ANSWER_BYTES = 3 << 20
 """Keys, values and headers in one answer: usual clients refuse more than 4 MiB."""
+
+RETENTION_MS, RETENTION_BYTES = "retention.ms", "retention.bytes"
+"""The part of a topic's configuration that is kept."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -39,8 +42,12 @@ class StreamHouse:
         self._clock = clock
 
     async def CreateTopic(self, request: Any) -> Any:  # noqa: N802 - as published
-        """Make a topic. Retention and configuration are read and not kept."""
-        await self._streams.create(request.name, request.partition_count)
+        """Make a topic that keeps what `retention_ms` or the configuration says; the rest of that is read and not kept."""
+        config = dict(request.config)
+        ms = str(request.retention_ms) if request.HasField("retention_ms") else config.get(RETENTION_MS, "-1")
+        size = config.get(RETENTION_BYTES, "-1")
+        retention = Retention(_limit(ms, RETENTION_MS), _limit(size, RETENTION_BYTES))
+        await self._streams.create(request.name, request.partition_count, retention)
         return messages.CreateTopicResponse(topic_id=request.name, partition_count=request.partition_count)
 
     async def GetTopic(self, request: Any) -> Any:  # noqa: N802 - as published
@@ -50,7 +57,18 @@ class StreamHouse:
     async def ListTopics(self, request: Any) -> Any:  # noqa: N802 - as published
         """Give every topic."""
         found = await self._streams.topics(TopicsRequest())
-        topics = [_topic(one.topic, TopicFacts(one.partitions, one.created_at, one.bytes)) for one in found]
+        topics = [
+            _topic(
+                one.topic,
+                TopicFacts(
+                    one.partitions,
+                    one.created_at,
+                    one.bytes,
+                    Retention(one.retention_ms, one.retention_bytes, one.keep_unread),
+                ),
+            )
+            for one in found
+        ]
         return messages.ListTopicsResponse(topics=topics)
 
     async def DeleteTopic(self, request: Any) -> Any:  # noqa: N802 - as published
@@ -125,7 +143,21 @@ NOT_SERVED: Mapping[str, str] = {
 
 
 def _topic(name: str, facts: TopicFacts) -> Any:
-    return messages.Topic(name=name, partition_count=facts.partitions, created_at=_millis(facts.created_at))
+    ms, size, _ = facts.retention
+    return messages.Topic(
+        name=name,
+        partition_count=facts.partitions,
+        retention_ms=ms if ms >= 0 else None,
+        config={RETENTION_BYTES: str(size)} if size >= 0 else {},
+        created_at=_millis(facts.created_at) if facts.created_at else 0,
+    )
+
+
+def _limit(text: str, field: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise InvalidInput(f"{text[:50]!r} is not a whole number.", field=field) from None
 
 
 def _consumed(record: Record) -> Any:
