@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import cast
 
+from restock.adapters.database.ballast import Ballast
 from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
 from restock.adapters.dispatch.files import OrderFiles
 from restock.adapters.streams import stream_of
@@ -57,6 +58,10 @@ MAX_PAGE = 1000
 """Orders or proposals asked for at once: a megabyte or two."""
 
 
+def _no_disk() -> None:
+    """Stand for the look at the disk where records go elsewhere."""
+
+
 @dataclass
 class App:
     """Every service of one process, wired to embedded stores. Make it with `opened`."""
@@ -81,6 +86,7 @@ class App:
     subscribers: list[Subscriber | FiguresConsumer]
     dispatcher: Dispatcher
     retainer: Retainer
+    ballast: Ballast
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -102,7 +108,8 @@ class App:
     @cached_property
     def streams(self) -> StreamsService:
         """What the stream shows to people and to other programs."""
-        return StreamsService(self.stream, self.clock, self.relays, TOPICS)
+        room = _no_disk if self.settings.kafka_servers else self.ballast.check
+        return StreamsService(self.stream, self.clock, self.relays, TOPICS, room)
 
     @cached_property
     def dlq(self) -> DlqService:
@@ -110,7 +117,7 @@ class App:
         return DlqService(self.dead_letters)
 
     def start(self) -> None:
-        """Run relays, subscribers, the dispatcher and retention until `close`."""
+        """Run relays, subscribers, the dispatcher, retention and the ballast until `close`."""
         self.tasks = [asyncio.create_task(worker.run()) for worker in self._workers()]
 
     async def settle(self) -> None:
@@ -138,12 +145,17 @@ class App:
         waiting |= {f"consume {one.group}": await one.lag() for one in self.subscribers}
         return waiting | {"dispatch": (await self.dispatcher.backlog()).orders}
 
+    @property
+    def disk_low(self) -> bool:
+        """Tell whether nothing new is taken in because the disk is nearly full."""
+        return self.ballast.is_gone
+
     def problems(self) -> list[str]:
         """Say what stands still and needs a person; empty when all is well."""
         return [str(worker.problem) for worker in self._workers() if worker.problem is not None]
 
-    def _workers(self) -> list[Relay | Subscriber | FiguresConsumer | Dispatcher | Retainer]:
-        return [*self.relays, *self.subscribers, self.dispatcher, self.retainer]
+    def _workers(self) -> list[Relay | Subscriber | FiguresConsumer | Dispatcher | Retainer | Ballast]:
+        return [*self.relays, *self.subscribers, self.dispatcher, self.retainer, self.ballast]
 
 
 @asynccontextmanager
@@ -179,7 +191,10 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
     events = [each for folder in EVENT_SCHEMAS for each in framing.schemas_in(folder)]
     framing.learn(events, await registry.publish(events))
     framed = framing.framed if settings.event_format == "avro" else None
-    orders = OrdersService(databases["oms"], clock, ids)
+    ballast = Ballast(settings.home, settings.ballast_mib << 20)
+    for each in databases:
+        each.on_full.append(ballast.let_go)
+    orders = OrdersService(databases["oms"], clock, ids, room=ballast.check)
     inventory = InventoryService(databases["inventory"], clock, ids)
     suppliers = SuppliersService(databases["supplier"], clock)
     units = UnitsService(databases["uom"], clock)
@@ -221,6 +236,7 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
         subscribers=_subscribers(databases, stream, letters, InventoryConsumer(inventory, clock), waker),
         dispatcher=dispatcher,
         retainer=Retainer(stream),
+        ballast=ballast,
     )
 
 

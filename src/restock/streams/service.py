@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from difflib import get_close_matches
@@ -65,13 +65,24 @@ class Outboxes(Protocol):
 
 
 class StreamsService:
-    """The streams context; `own` are the topics that Restock itself lives on."""
+    """The streams context; `own` are the topics that Restock itself lives on.
 
-    def __init__(self, stream: Stream, clock: Clock, outboxes: Sequence[Outboxes], own: Collection[str]) -> None:
+    `room` raises StorageFull while nothing new should be taken in.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        clock: Clock,
+        outboxes: Sequence[Outboxes],
+        own: Collection[str],
+        room: Callable[[], None],
+    ) -> None:
         self._stream = stream
         self._clock = clock
         self._outboxes = outboxes
         self._own = frozenset(own)
+        self._room = room
         self._turn = count()
 
     # --- looking ---
@@ -206,6 +217,7 @@ class StreamsService:
 
     async def produce(self, topic: str, records: Sequence[Produced]) -> list[Position]:
         """Store all or none."""
+        self._room()
         partitions = len(await self._stream.watermarks(topic))
         placed = [
             (self._partition(topic, one, partitions), Message(topic, one.key, one.value, one.headers))

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from restock.adapters.database.committer import Committer
 from restock.adapters.database.sqlite_errors import translated
 from restock.core import failpoint as failpoints
-from restock.core.errors import Unavailable
+from restock.core.errors import StorageFull, Unavailable
 from restock.core.failpoint import failpoint
 from restock.engine.database.port import Parameters, Row, Unit
 from restock.engine.database.statement import MAX_LIST, Statement
@@ -99,6 +99,8 @@ class SqliteDatabase:
         self._group: asyncio.Task[None] | None = None
         self.on_commit: list[Callable[[], None]] = []
         """Called after each commit: relays and dispatchers want to know that there may be work."""
+        self.on_full: list[Callable[[], None]] = []
+        """Called when a write was refused for want of room: the ballast is let go."""
 
     async def read(self, statement: Statement, parameters: Parameters | None = None) -> list[Row]:
         """Give all rows of a query over what is committed."""
@@ -113,7 +115,12 @@ class SqliteDatabase:
         self._waiting.append(_Waiting(name, unit, done))
         if self._group is None:
             self._group = asyncio.create_task(self._run_groups(), name=f"group commit {self.name}")
-        return await done
+        try:
+            return await done
+        except StorageFull:
+            for tell in self.on_full:
+                tell()
+            raise
 
     def changes(self) -> int:
         """Give a number that differs once another process has committed."""
@@ -224,6 +231,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA cache_size=-32768")
         connection.execute("PRAGMA temp_store=MEMORY")
+        connection.execute("PRAGMA secure_delete=FAST")  # Debian's default writes zeros over each page that is freed
         connection.execute("PRAGMA busy_timeout=0")  # from here on waiting is done without blocking the loop
     except sqlite3.Error as error:
         raise translated(error, path) from error
