@@ -23,7 +23,7 @@ from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
 from restock.dlq.service import DlqService
 from restock.engine.stream import DeadLetters, Relay, Retainer, RoughLog, Stream, Subscriber, framing
-from restock.engine.stream.registry import Registry
+from restock.engine.stream.registry import Conforming, Registry
 from restock.inventory import news as inventory_news
 from restock.inventory import store as inventory_store
 from restock.inventory.consumer import ORDERS_BATCH, InventoryConsumer
@@ -109,7 +109,7 @@ class App:
     def streams(self) -> StreamsService:
         """What the stream shows to people and to other programs."""
         room = _no_disk if self.settings.kafka_servers else self.ballast.check
-        return StreamsService(self.stream, self.clock, self.relays, TOPICS, room)
+        return StreamsService(self.stream, self.clock, self.relays, TOPICS, room, Conforming(self.registry))
 
     @cached_property
     def dlq(self) -> DlqService:

@@ -24,6 +24,7 @@ from restock.app import App, opened
 from restock.edge.grpc import messages
 from restock.edge.grpc.server import serving
 from restock.engine.stream import partition_for
+from restock.engine.stream.registry import Given
 from restock.settings import Settings
 
 PROTO = messages.COMPILED.with_suffix(".proto")
@@ -212,3 +213,26 @@ def test_plain_text_is_served_on_loopback_only(home: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=50, check=False)
     assert done.returncode == 2
     assert "loopback only" in done.stderr
+
+
+async def test_values_are_checked_against_the_schema_of_their_topic(caller: Caller) -> None:
+    """The bytes of a stock serializer pass; others, and those of a schema that the topic does not hold, do not."""
+    pb, stub, registry = caller.pb, caller.stub, caller.app.registry
+    await stub.CreateTopic(pb.CreateTopicRequest(name="returns", partition_count=1))
+    text = '{"type": "record", "name": "Return", "fields": [{"name": "sku", "type": "string"}]}'
+    number = await registry.register("returns-value", Given(text))
+    other = await registry.register("elsewhere-value", Given(text.replace("sku", "name")))
+    frame, body = b"\0" + number.to_bytes(4, "big"), b"\x06abc"
+    assert (await stub.Produce(pb.ProduceRequest(topic="returns", value=frame + body))).offset == 0
+    more = text.replace("]}", ', {"name": "why", "type": "string", "default": ""}]}')
+    newest = await registry.register("returns-value", Given(more))
+    assert (await stub.Produce(pb.ProduceRequest(topic="returns", value=frame + body))).offset == 1, "an older version"
+    new = b"\0" + newest.to_bytes(4, "big") + body + b"\x02x"
+    assert (await stub.Produce(pb.ProduceRequest(topic="returns", value=new))).offset == 2
+    await stub.CreateTopic(pb.CreateTopicRequest(name="tickets", partition_count=1))
+    number = await registry.register("tickets-value", Given('{"type": "object", "required": ["id"]}', "JSON"))
+    framed = [b"\0" + number.to_bytes(4, "big") + document for document in (b'{"id": 1}', b"{}")]
+    assert (await stub.Produce(pb.ProduceRequest(topic="tickets", value=framed[0]))).offset == 0
+    assert await code(stub.Produce(pb.ProduceRequest(topic="tickets", value=framed[1]))) == "INVALID_ARGUMENT"
+    for wrong in (body, b"{}", frame, frame + body + b"x", b"\0" + other.to_bytes(4, "big") + body, b""):
+        assert await code(stub.Produce(pb.ProduceRequest(topic="returns", value=wrong))) == "INVALID_ARGUMENT", wrong

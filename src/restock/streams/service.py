@@ -6,13 +6,25 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import partial
 from itertools import count
 from typing import Protocol
 
 from restock.core.clock import Clock, moment
 from restock.core.errors import Conflict, InvalidInput, NotFound
-from restock.engine.stream import Backlog, Message, Position, Record, Retention, Stream, TopicFacts, partition_for
-from restock.engine.stream.port import FOREVER, MAX_READ, Watermarks
+from restock.engine.stream import (
+    Backlog,
+    Message,
+    Position,
+    Record,
+    Retention,
+    Stream,
+    TopicFacts,
+    decode,
+    partition_for,
+)
+from restock.engine.stream.port import FOREVER, MAX_READ, NO_HEADERS, Watermarks
+from restock.engine.stream.registry import Conforming
 from restock.streams import reading, tracing
 from restock.streams.model import Begin, filtered, places_text, start
 from restock.streams.port import (
@@ -77,12 +89,14 @@ class StreamsService:
         outboxes: Sequence[Outboxes],
         own: Collection[str],
         room: Callable[[], None],
+        conforming: Conforming,
     ) -> None:
         self._stream = stream
         self._clock = clock
         self._outboxes = outboxes
         self._own = frozenset(own)
         self._room = room
+        self._conforming = conforming
         self._turn = count()
 
     # --- looking ---
@@ -223,6 +237,8 @@ class StreamsService:
             (self._partition(topic, one, partitions), Message(topic, one.key, one.value, one.headers))
             for one in records
         ]
+        is_event = partial(_check_event, topic) if topic in self._own else None
+        await self._conforming.check(topic, [one.value for one in records], is_event=is_event)
         return await self._stream.publish_to(placed)
 
     def _partition(self, topic: str, record: Produced, partitions: int) -> int:
@@ -315,3 +331,11 @@ class StreamsService:
         if not at:
             return Decimal(0)
         return Decimal(max(0, (self._clock.now() - moment(at)) // timedelta(milliseconds=1))).scaleb(-3)
+
+
+def _check_event(topic: str, value: bytes) -> None:
+    """Raises ValueError for a value that is no event."""
+    try:
+        decode(Record(topic, 0, 0, "", value, NO_HEADERS, ""))
+    except InvalidInput as error:
+        raise ValueError(error.what) from None
