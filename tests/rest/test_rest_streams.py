@@ -30,6 +30,10 @@ async def test_topics_groups_and_lag_are_served(rest: Rest) -> None:
     assert groups["inventory.orders"]["lag"] == 0
     one = (await rest.client.get("/api/v1/streams/groups/inventory.orders")).json()
     assert [m["owns"] for m in one["members"]] == [[f"orders/{n}" for n in range(6)]]
+    figures = (await rest.client.get("/api/v1/streams/groups/analytics")).json()
+    owned = [place for member in figures["members"] for place in member["owns"]]
+    assert sorted(owned) == sorted(f"{each['topic']}/{each['partition']}" for each in figures["partitions"])
+    assert len(owned) == 14, "analytics owns what it counts, as every reader does"
     lag = (await rest.client.get("/api/v1/streams/lag")).json()
     assert {one["database"] for one in lag["outboxes"]} == {"oms", "inventory", "po"}
     assert (await rest.client.get("/api/v1/streams/groups/nobody")).status_code == 404
