@@ -7,6 +7,8 @@ import asyncio
 import httpx
 from rest_world import Rest
 
+from restock.engine.stream import Message
+
 ORDER = {"customer_id": "cust-alice", "items": [{"sku": "PROD-001", "quantity": 2, "price": "29.99"}]}
 
 
@@ -104,3 +106,36 @@ async def test_a_server_forgets_what_a_topic_no_longer_keeps_once_all_have_read_
     assert rest.app.problems() == []
     wrong = await rest.client.post(path, json={"retention_bytes": -2})
     assert (wrong.status_code, wrong.json()["field"]) == (422, "retention_bytes")
+
+
+async def test_dead_letters_are_shown_replayed_and_discarded_with_a_note(rest: Rest) -> None:
+    await rest.app.stream.publish([Message("orders", f"k{n}", b"no event") for n in range(2)])
+    await rest.app.settle()
+    letters = [one for one in await items(rest.client, "/api/v1/dead-letters") if one["group"] == "inventory.orders"]
+    assert [(one["topic"], one["value"], one["verdict"]) for one in letters] == [("orders", "no event", "")] * 2
+    assert all("The record is not an event" in str(one["reason"]) for one in letters)
+    only = await items(rest.client, "/api/v1/dead-letters?group=analytics")
+    assert {one["group"] for one in only} == {"analytics"}
+    first, second = (f"/api/v1/dead-letters/{one['letter']}" for one in letters)
+    wrong = await rest.client.post(f"{first}/discard", json={})
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "note")
+    told = (await rest.client.post(f"{first}/discard", json={"actor": "alice", "note": "a test"})).json()
+    assert (told["verdict"], told["actor"], told["note"]) == ("discarded", "alice", "a test")
+    assert (await rest.client.post(f"{first}/replay", json={})).status_code == 409
+    told = (await rest.client.post(f"{second}/replay", json={"actor": "bob", "note": "mended"})).json()
+    assert (told["verdict"], told["actor"], told["note"]) == ("replayed", "bob", "mended")
+    assert (await rest.client.post("/api/v1/dead-letters/nothing/replay", json={})).status_code == 404
+    decided = await items(rest.client, "/api/v1/dead-letters?decided=true&group=inventory.orders")
+    assert {one["verdict"] for one in decided} == {"discarded", "replayed"}
+    await rest.app.settle()
+    again = await items(rest.client, "/api/v1/dead-letters?group=inventory.orders")
+    assert len(again) == 1, "what was replayed could not be handled again, and is a letter of its own"
+
+
+async def test_records_are_found_by_time_over_rest_too(rest: Rest) -> None:
+    await sold(rest)
+    path = "/api/v1/streams/topics/orders/records"
+    (one,) = (await rest.client.get(path)).json()["records"]
+    assert (await rest.client.get(path, params={"start": one["stored_at"]})).json()["records"] == [one]
+    assert (await rest.client.get(path, params={"start": "2999-01-01"})).json()["records"] == []
+    assert (await rest.client.get(path, params={"key": "nobody"})).json()["records"] == []
