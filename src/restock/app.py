@@ -22,7 +22,8 @@ from restock.decisions.library import Library
 from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
 from restock.dlq.service import DlqService
-from restock.engine.stream import DeadLetters, Relay, Retainer, RoughLog, Stream, Subscriber, framing
+from restock.engine.stream import DeadLetters, EmbeddedLog, Relay, Retainer, RoughLog, Stream, Subscriber, framing
+from restock.engine.stream.producers import Producers
 from restock.engine.stream.registry import Conforming, Registry
 from restock.inventory import news as inventory_news
 from restock.inventory import store as inventory_store
@@ -43,6 +44,7 @@ from restock.replenishment.port import ProposalsRequest
 from restock.replenishment.service import ReplenishmentService
 from restock.services import EVENT_SCHEMAS, SCHEMAS
 from restock.settings import Settings
+from restock.streams.producing import ProducingService
 from restock.streams.service import StreamsService
 from restock.suppliers.service import SuppliersService
 from restock.units.service import UnitsService
@@ -72,6 +74,7 @@ class App:
     databases: EmbeddedDatabases
     stream: Stream
     registry: Registry
+    producers: Producers | None
     orders: OrdersService
     inventory: InventoryService
     suppliers: SuppliersService
@@ -110,6 +113,11 @@ class App:
         """What the stream shows to people and to other programs."""
         room = _no_disk if self.settings.kafka_servers else self.ballast.check
         return StreamsService(self.stream, self.clock, self.relays, TOPICS, room, Conforming(self.registry))
+
+    @cached_property
+    def producing(self) -> ProducingService | None:
+        """Producers with epochs and transactions, which the embedded log has."""
+        return ProducingService(self.streams, self.producers) if self.producers else None
 
     @cached_property
     def dlq(self) -> DlqService:
@@ -222,6 +230,7 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
         databases=databases,
         stream=stream,
         registry=registry,
+        producers=Producers(log, databases["stream"], clock, ids) if isinstance(log, EmbeddedLog) else None,
         orders=orders,
         inventory=inventory,
         suppliers=suppliers,

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from stream_shop import Shop, order
 
+from restock.core.clock import SystemClock
+from restock.core.ids import Ids
 from restock.engine.stream import EVENT_ID_HEADER, Message
+from restock.engine.stream.producers import Producers
 
 ORDERS = 40
 """Orders of a crash run: several batches of the small subscriber."""
@@ -43,7 +46,19 @@ async def work(shop: Shop, _name: str) -> None:
     await shop.subscriber(batch=15).drain()
 
 
-WORK = {"publish": publish, "work": work, "expire": expire}
+async def transact(shop: Shop, _name: str) -> None:
+    """Store three records in one transaction, as a program does that begins anew after a crash."""
+    clock = SystemClock()
+    producers = Producers(shop.log, shop.databases["stream"], clock, Ids(clock))
+    who = await producers.begin_producing("shop")
+    name = await producers.begin(who)
+    first = [Message("orders", "k", text) for text in (b"a", b"b")]
+    await producers.produce(who, 0, first, 0, name)
+    await producers.produce(who, 1, [Message("orders", "k", b"c")], 0, name)
+    await producers.commit(who, name)
+
+
+WORK = {"publish": publish, "work": work, "expire": expire, "transact": transact}
 
 
 async def main() -> None:

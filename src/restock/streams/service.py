@@ -231,6 +231,10 @@ class StreamsService:
 
     async def produce(self, topic: str, records: Sequence[Produced]) -> list[Position]:
         """Store all or none."""
+        return await self._stream.publish_to(await self.placed(topic, records))
+
+    async def placed(self, topic: str, records: Sequence[Produced]) -> list[tuple[int, Message]]:
+        """Give records as messages with their partitions. Raises as `produce`."""
         self._room()
         partitions = len(await self._stream.watermarks(topic))
         placed = [
@@ -239,7 +243,7 @@ class StreamsService:
         ]
         is_event = partial(_check_event, topic) if topic in self._own else None
         await self._conforming.check(topic, [one.value for one in records], is_event=is_event)
-        return await self._stream.publish_to(placed)
+        return placed
 
     def _partition(self, topic: str, record: Produced, partitions: int) -> int:
         by_key = partition_for(record.key, partitions) if record.key else None

@@ -137,38 +137,51 @@ class EmbeddedLog(Groups):
             raise InvalidInput(
                 f"{len(placed)} messages are too many for one publish.", remedy=f"Give at most {MAX_PUBLISH}."
             )
+        return await self._stored([message for _, message in placed], await self.layout_of(placed))
+
+    async def _stored(self, messages: Sequence[Message], layout: Layout) -> list[Position]:
+        """Append the entries; give their places once they are durable."""
+        places = await self._database.write("publish", lambda tx: self.append(tx, layout, len(messages)))
+        self.ring({message.topic for message in messages})
+        return [Position(message.topic, part, offset) for message, (part, offset) in zip(messages, places, strict=True)]
+
+    async def append(self, tx: Transaction, layout: Layout, count: int) -> list[tuple[int, int]]:
+        """Append so many entries in a unit; give partition and offset by the entries' places."""
+        places: list[tuple[int, int]] = [(0, 0)] * count
+        at = timestamp(self._clock.now())
+        raised: list[Row] = []
+        rows: list[Row] = []
+        for number, parts in layout.items():
+            found = await tx.read(sql.HIGHS, {"wanted": number, "partitions": list(parts)})
+            for part, high in found:
+                for offset, (place, _) in enumerate(parts[part], high):
+                    places[place] = (part, offset)
+                batches = _batches(number, part, high, [entry for _, entry in parts[part]], at)
+                where = {"of_topic": number, "of_partition": part}
+                more = sum(len(cast("bytes", one["batch"])) for one in batches)
+                raised.append({**where, "new_high": high + len(parts[part]), "more": more})
+                rows += batches
+        await tx.write_many(sql.RAISE_HIGH, raised)
+        await tx.write_many(sql.ADD_BATCH, rows)
+        return places
+
+    def ring(self, topics: Iterable[str]) -> None:
+        """Wake who listens to the topics."""
+        self._bells.ring(set(topics))
+
+    def named(self, numbers: Iterable[int]) -> list[str]:
+        """Give the names of topics that this process wrote to, by their numbers."""
+        names = {number: name for name, (number, _) in self._topics.items()}
+        return [names[number] for number in numbers if number in names]
+
+    async def layout_of(self, placed: Sequence[tuple[int, Message]]) -> Layout:
+        """Check messages with their partitions and sort them, keeping their order. Raises InvalidInput, NotFound."""
         layout: Layout = defaultdict(lambda: defaultdict(list))
         for place, (partition, message) in enumerate(placed):
             topic, key, value, headers = message.topic, message.key, message.value, message.headers
             check_message(topic, key or "-", value, headers_bytes(topic, headers))
             layout[await self.number(topic, partition)][partition].append((place, (key, value, headers)))
-        return await self._stored([message for _, message in placed], layout)
-
-    async def _stored(self, messages: Sequence[Message], layout: Layout) -> list[Position]:
-        """Append the entries; give their places once they are durable."""
-        places: list[tuple[int, int]] = [(0, 0)] * len(messages)
-
-        at = timestamp(self._clock.now())
-
-        async def add(tx: Transaction) -> None:
-            raised: list[Row] = []
-            rows: list[Row] = []
-            for number, parts in layout.items():
-                found = await tx.read(sql.HIGHS, {"wanted": number, "partitions": list(parts)})
-                for part, high in found:
-                    for offset, (place, _) in enumerate(parts[part], high):
-                        places[place] = (part, offset)
-                    batches = _batches(number, part, high, [entry for _, entry in parts[part]], at)
-                    where = {"of_topic": number, "of_partition": part}
-                    more = sum(len(cast("bytes", one["batch"])) for one in batches)
-                    raised.append({**where, "new_high": high + len(parts[part]), "more": more})
-                    rows += batches
-            await tx.write_many(sql.RAISE_HIGH, raised)
-            await tx.write_many(sql.ADD_BATCH, rows)
-
-        await self._database.write("publish", add)
-        self._bells.ring({message.topic for message in messages})
-        return [Position(message.topic, part, offset) for message, (part, offset) in zip(messages, places, strict=True)]
+        return layout
 
     async def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
         """Give up to `limit` records from `offset` on, in order; fewer where records are large."""
