@@ -10,8 +10,9 @@ from functools import cached_property, partial
 from typing import cast
 
 from restock.adapters.database.ballast import Ballast
-from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
+from restock.adapters.database.embedded import exclusive
 from restock.adapters.dispatch.files import OrderFiles
+from restock.adapters.stores import Stores, stores_of
 from restock.adapters.streams import stream_of
 from restock.analytics.consumer import FiguresConsumer
 from restock.analytics.service import AnalyticsService
@@ -71,7 +72,7 @@ class App:
     settings: Settings
     clock: Clock
     ids: Ids
-    databases: EmbeddedDatabases
+    databases: Stores
     stream: Stream
     registry: Registry
     producers: Producers | None
@@ -170,7 +171,7 @@ class App:
 async def opened(settings: Settings, clock: Clock | None = None, ids: Ids | None = None) -> AsyncIterator[App]:
     """Open every store, migrating what must be, and wire every service; close all of it at the end."""
     clock = clock or SystemClock()
-    databases = EmbeddedDatabases(settings.home, SCHEMAS)
+    databases = await stores_of(settings, SCHEMAS)
     files = OrderFiles(settings.home / "outbox", not settings.dispatch_process, settings.company)
     try:
         app = await _wired(settings, databases, files, clock, ids or Ids(clock))
@@ -189,7 +190,7 @@ async def opened(settings: Settings, clock: Clock | None = None, ids: Ids | None
         await databases.close()
 
 
-async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderFiles, clock: Clock, ids: Ids) -> App:
+async def _wired(settings: Settings, databases: Stores, files: OrderFiles, clock: Clock, ids: Ids) -> App:
     log = stream_of(databases["stream"], clock, settings)
     stream = cast("Stream", RoughLog(log, settings.rough_seed)) if settings.rough_seed else log
     for topic, partitions in TOPICS.items():
@@ -198,10 +199,10 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
     registry = Registry(databases["stream"], clock)
     events = [each for folder in EVENT_SCHEMAS for each in framing.schemas_in(folder)]
     framing.learn(events, await registry.publish(events))
-    framed = framing.framed if settings.event_format == "avro" else None
-    ballast = Ballast(settings.home, settings.ballast_mib << 20)
-    for each in databases:
-        each.on_full.append(ballast.let_go)
+    framed = framing.framed if settings.in_avro else None
+    ballast = Ballast(settings.home, 0 if settings.db_host else settings.ballast_mib << 20)
+    for name in SCHEMAS:
+        databases[name].on_full.append(ballast.let_go)
     orders = OrdersService(databases["oms"], clock, ids, room=ballast.check)
     inventory = InventoryService(databases["inventory"], clock, ids)
     suppliers = SuppliersService(databases["supplier"], clock)
@@ -267,7 +268,7 @@ async def _known(replenishment: ReplenishmentService, purchasing: PurchasingServ
 
 
 def _subscribers(
-    databases: EmbeddedDatabases,
+    databases: Stores,
     stream: Stream,
     letters: DeadLetters,
     stock: InventoryConsumer,

@@ -20,6 +20,7 @@ import msgspec
 from restock.core.errors import InvalidInput, RestockError
 from restock.core.frame import Frame
 from restock.core.quantity import decimal, plain
+from restock.edge.members import refuse_twice
 from restock.inventory.model import Item, StockCount, item, stock_count
 from restock.orders.model import Demand, NewOrder, demand
 from restock.replenishment.port import Calculation, FlowReply
@@ -91,7 +92,9 @@ class Reader(Generic[T]):
         if not body or body.isspace():
             raise BrokenJson("The body is empty.", remedy="Send a JSON object.")
         try:
-            return self._decode(body)
+            found = self._decode(body)
+            refuse_twice(body)
+            return found
         except msgspec.ValidationError as error:
             raise _refusal(str(error), self.mirror) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

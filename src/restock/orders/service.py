@@ -9,6 +9,7 @@ from restock.core.clock import Clock, timestamp
 from restock.core.errors import InvalidInput, Unavailable
 from restock.core.frame import batches
 from restock.core.ids import Ids
+from restock.core.once import once_each
 from restock.core.reply import Stored
 from restock.engine.database import Database, KeyTaken, Transaction, Unit
 from restock.orders import demand_store, history_store, store
@@ -122,7 +123,7 @@ class OrdersService:
     async def put_demand(self, request: PutDemandRequest) -> Stored:
         """Store stated demand; the same again changes nothing."""
         changed = 0
-        for batch in batches([stated(one) for one in request.demand]):
+        for batch in batches(once_each([stated(one) for one in request.demand], "demand", "product_id")):
 
             async def unit(tx: Transaction, batch: list[Demand] = batch) -> demand_store.Change:
                 return await demand_store.put_demand(tx, batch, timestamp(self._clock.now()))

@@ -18,6 +18,7 @@ from restock.edge.cli.meanings import meaning
 from restock.edge.cli.output import Column, counted, echo_json, pairs, table
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.session import as_json, work
+from restock.edge.members import refuse_twice
 from restock.edge.running import Running
 from restock.services import OPERATIONS
 
@@ -190,6 +191,7 @@ def _listed(name: str, inner: Any, texts: Sequence[str]) -> list[object]:
     for text in texts:
         try:
             value = msgspec.json.decode(text, type=Any)
+            refuse_twice(text.encode())
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             remedy = "Write a list of objects, in quotes of the shell."
             raise InvalidInput(f"is not JSON: {error}.", field=name, remedy=remedy) from None

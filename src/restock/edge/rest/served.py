@@ -20,7 +20,7 @@ from restock.replenishment.port import Replenishment
 class Store(Database, Protocol):
     """A database that can be asked whether it still answers."""
 
-    def changes(self) -> int:
+    async def changes(self) -> int:
         """Give a number; raises when the store cannot be read."""
         ...
 

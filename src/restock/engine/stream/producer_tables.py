@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     Column,
+    Index,
     Integer,
     LargeBinary,
     String,
@@ -28,7 +29,15 @@ def _key(name: str) -> Column[int]:
     return Column(name, BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
 
 
-PRODUCER = Table("producer", METADATA, sequence("id"), label("transactional_id"), count("epoch"), moment("used_at"))
+PRODUCER = Table(
+    "producer",
+    METADATA,
+    sequence("id"),
+    label("transactional_id"),
+    count("epoch"),
+    moment("used_at"),
+    Index("producer_by_name", "transactional_id"),
+)
 SEQUENCE = Table(
     "producer_sequence",
     METADATA,
@@ -50,6 +59,7 @@ TRANSACTION = Table(
     moment("at"),
     count("records"),
     count("bytes"),
+    Index("transaction_by_producer", "producer"),
 )
 """`at` is when an open one ends by itself, and when another one ended."""
 
