@@ -250,7 +250,7 @@ def _grpc(app: App, settings: Settings) -> AbstractAsyncContextManager[str]:
         )
     from restock.edge.grpc.server import serving  # noqa: PLC0415 - an extra, not always installed
 
-    return serving(app.streams, app.clock, settings.host, settings.grpc_port)
+    return serving(app.streams, app.clock, settings.host, settings.grpc_port, app.producing)
 
 
 def main() -> None:

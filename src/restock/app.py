@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import cast
 
+from restock.adapters.database.ballast import Ballast
 from restock.adapters.database.embedded import exclusive
 from restock.adapters.dispatch.files import OrderFiles
 from restock.adapters.stores import Stores, stores_of
@@ -22,8 +23,9 @@ from restock.decisions.library import Library
 from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
 from restock.dlq.service import DlqService
-from restock.engine.stream import DeadLetters, Relay, RoughLog, Stream, Subscriber, framing
-from restock.engine.stream.registry import Registry
+from restock.engine.stream import DeadLetters, EmbeddedLog, Relay, Retainer, RoughLog, Stream, Subscriber, framing
+from restock.engine.stream.producers import Producers
+from restock.engine.stream.registry import Conforming, Registry
 from restock.inventory import news as inventory_news
 from restock.inventory import store as inventory_store
 from restock.inventory.consumer import ORDERS_BATCH, InventoryConsumer
@@ -43,6 +45,7 @@ from restock.replenishment.port import ProposalsRequest
 from restock.replenishment.service import ReplenishmentService
 from restock.services import EVENT_SCHEMAS, SCHEMAS
 from restock.settings import Settings
+from restock.streams.producing import ProducingService
 from restock.streams.service import StreamsService
 from restock.suppliers.service import SuppliersService
 from restock.units.service import UnitsService
@@ -58,6 +61,10 @@ MAX_PAGE = 1000
 """Orders or proposals asked for at once: a megabyte or two."""
 
 
+def _no_disk() -> None:
+    """Stand for the look at the disk where records go elsewhere."""
+
+
 @dataclass
 class App:
     """Every service of one process, wired to embedded stores. Make it with `opened`."""
@@ -68,6 +75,7 @@ class App:
     databases: Stores
     stream: Stream
     registry: Registry
+    producers: Producers | None
     orders: OrdersService
     inventory: InventoryService
     suppliers: SuppliersService
@@ -81,6 +89,8 @@ class App:
     dead_letters: DeadLetters
     subscribers: list[Subscriber | FiguresConsumer]
     dispatcher: Dispatcher
+    retainer: Retainer
+    ballast: Ballast
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -102,7 +112,13 @@ class App:
     @cached_property
     def streams(self) -> StreamsService:
         """What the stream shows to people and to other programs."""
-        return StreamsService(self.stream, self.clock, self.relays, TOPICS)
+        room = _no_disk if self.settings.kafka_servers else self.ballast.check
+        return StreamsService(self.stream, self.clock, self.relays, TOPICS, room, Conforming(self.registry))
+
+    @cached_property
+    def producing(self) -> ProducingService | None:
+        """Producers with epochs and transactions, which the embedded log has."""
+        return ProducingService(self.streams, self.producers) if self.producers else None
 
     @cached_property
     def dlq(self) -> DlqService:
@@ -110,7 +126,7 @@ class App:
         return DlqService(self.dead_letters)
 
     def start(self) -> None:
-        """Run relays, subscribers and the dispatcher until `close`."""
+        """Run relays, subscribers, the dispatcher, retention and the ballast until `close`."""
         self.tasks = [asyncio.create_task(worker.run()) for worker in self._workers()]
 
     async def settle(self) -> None:
@@ -138,12 +154,17 @@ class App:
         waiting |= {f"consume {one.group}": await one.lag() for one in self.subscribers}
         return waiting | {"dispatch": (await self.dispatcher.backlog()).orders}
 
+    @property
+    def disk_low(self) -> bool:
+        """Tell whether nothing new is taken in because the disk is nearly full."""
+        return self.ballast.is_gone
+
     def problems(self) -> list[str]:
         """Say what stands still and needs a person; empty when all is well."""
         return [str(worker.problem) for worker in self._workers() if worker.problem is not None]
 
-    def _workers(self) -> list[Relay | Subscriber | FiguresConsumer | Dispatcher]:
-        return [*self.relays, *self.subscribers, self.dispatcher]
+    def _workers(self) -> list[Relay | Subscriber | FiguresConsumer | Dispatcher | Retainer | Ballast]:
+        return [*self.relays, *self.subscribers, self.dispatcher, self.retainer, self.ballast]
 
 
 @asynccontextmanager
@@ -179,7 +200,10 @@ async def _wired(settings: Settings, databases: Stores, files: OrderFiles, clock
     events = [each for folder in EVENT_SCHEMAS for each in framing.schemas_in(folder)]
     framing.learn(events, await registry.publish(events))
     framed = framing.framed if settings.in_avro else None
-    orders = OrdersService(databases["oms"], clock, ids)
+    ballast = Ballast(settings.home, 0 if settings.db_host else settings.ballast_mib << 20)
+    for name in SCHEMAS:
+        databases[name].on_full.append(ballast.let_go)
+    orders = OrdersService(databases["oms"], clock, ids, room=ballast.check)
     inventory = InventoryService(databases["inventory"], clock, ids)
     suppliers = SuppliersService(databases["supplier"], clock)
     units = UnitsService(databases["uom"], clock)
@@ -207,6 +231,7 @@ async def _wired(settings: Settings, databases: Stores, files: OrderFiles, clock
         databases=databases,
         stream=stream,
         registry=registry,
+        producers=Producers(log, databases["stream"], clock, ids) if isinstance(log, EmbeddedLog) else None,
         orders=orders,
         inventory=inventory,
         suppliers=suppliers,
@@ -220,6 +245,8 @@ async def _wired(settings: Settings, databases: Stores, files: OrderFiles, clock
         dead_letters=letters,
         subscribers=_subscribers(databases, stream, letters, InventoryConsumer(inventory, clock), waker),
         dispatcher=dispatcher,
+        retainer=Retainer(stream),
+        ballast=ballast,
     )
 
 

@@ -59,6 +59,8 @@ class Settings:
     event_format: str = "auto"
     """What events are published in: json, or avro, framed for tools that know Kafka's registries; auto is avro on Kafka,
     where such tools read, and json on the embedded log, where nobody else does. Both are read everywhere."""
+    ballast_mib: int = 32
+    """Room on the disk, in MiB, that is let go when it is full, so that what was accepted can be finished; 0 keeps none."""
     queue_limit: int = 1024
     """Callers that may wait at the flow's door before it answers 503."""
 
@@ -75,6 +77,7 @@ LIMITS = {
     "demand_window_days": (1, 3650),  # ten years: older sales tell nothing of tomorrow's
     "session_seconds": (1, 300),  # a second is twice the pause between two signs of life
     "rough_seed": (0, 1_000_000_000),  # any seed
+    "ballast_mib": (0, 1_048_576),  # a terabyte
     "queue_limit": (1, 1_000_000),  # callers whose sockets one process can hold
 }
 """The least and the most of each number."""

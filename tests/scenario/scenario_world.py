@@ -151,13 +151,21 @@ def copy_home(source: Path, target: Path) -> Path:
 
 
 @asynccontextmanager
-async def life(home: Path, seed: int = 1, session: int = 10, *, rough: bool = True) -> AsyncIterator[App]:
+async def life(
+    home: Path, seed: int = 1, session: int = 10, *, rough: bool = True, ballast: int = 0
+) -> AsyncIterator[App]:
     """Open the program; another life has another seed and a later clock, as a restarted process has.
 
     Its stream is rough, because it may be; not where the passings of failpoints are counted.
     """
     clock = SimulatedClock(START + timedelta(minutes=seed))
-    settings = Settings(home=home, dispatch_process=False, session_seconds=session, rough_seed=seed if rough else 0)
+    settings = Settings(
+        home=home,
+        dispatch_process=False,
+        session_seconds=session,
+        rough_seed=seed if rough else 0,
+        ballast_mib=ballast,
+    )
     async with opened(settings, clock, Ids.seeded(clock, seed)) as app:
         yield app
 

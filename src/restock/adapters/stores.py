@@ -18,6 +18,7 @@ class Store(Database, Protocol):
     """One database, as the program is wired with it."""
 
     on_commit: list[Callable[[], None]]
+    on_full: list[Callable[[], None]]
 
     async def changes(self) -> int:
         """Give a number that differs once another process has committed; raises when the store cannot be read."""

@@ -47,18 +47,29 @@ MAX_DRAWS = 8
 
 
 def _nobody() -> None:
-    """Stand for somebody who waits for events, where nobody does."""
+    """Stand for somebody who is told or asked, where nobody is."""
 
 
 class OrdersService:
     """The orders context over oms_db."""
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids, placed: Callable[[], None] = _nobody) -> None:
-        """`placed` is told after orders were accepted: the relay of the outbox wants to know."""
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        ids: Ids,
+        placed: Callable[[], None] = _nobody,
+        room: Callable[[], None] = _nobody,
+    ) -> None:
+        """`placed` is told after orders were accepted: the relay of the outbox wants to know.
+
+        `room` raises StorageFull while nothing new should be taken in.
+        """
         self._database = database
         self._clock = clock
         self._ids = ids
         self._placed = placed
+        self._room = room
         self._counted = store.Counted()
 
     async def place(self, request: PlaceRequest) -> Placements:
@@ -71,6 +82,7 @@ class OrdersService:
             raise InvalidInput(
                 f"{request.schema_version} is no published interface.", field="schema_version", remedy="Give 1 or 2."
             )
+        self._room()
         placing = Placing(request.orders, self._ids, timestamp(self._clock.now()), request.schema_version)
         if len(placing):
             await self._write(placing)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from restock.core import failpoint as failpoints
+from restock.core.errors import StorageFull
 from restock.core.failpoint import failpoint
 from restock.engine.database.port import Unit
 
@@ -39,6 +40,8 @@ class GroupCommit(ABC):
         self._group: asyncio.Task[None] | None = None
         self.on_commit: list[Callable[[], None]] = []
         """Called after each commit: relays and dispatchers want to know that there may be work."""
+        self.on_full: list[Callable[[], None]] = []
+        """Called when a write was refused for want of room: the ballast is let go."""
 
     async def write(self, name: str, unit: Unit[T]) -> T:
         """Run the unit with the others that wait, and return once it is durable."""
@@ -46,7 +49,12 @@ class GroupCommit(ABC):
         self._waiting.append(Waiting(name, unit, done))
         if self._group is None:
             self._group = asyncio.create_task(self._run_groups(), name=f"group commit {self.name}")
-        return await done
+        try:
+            return await done
+        except StorageFull:
+            for tell in self.on_full:
+                tell()
+            raise
 
     async def finish(self) -> None:
         """Wait until nothing waits."""

@@ -1,7 +1,6 @@
 """The stream on a Kafka broker: topics, offsets and groups through the admin client; records through publisher and reader.
 
-Topics are made so that they promise what the port does: nothing is forgotten by age, the time of a record is when the broker
-stored it, and a message of the port's limit fits. With a prefix before every name several homes share a cluster.
+With a prefix before every name several homes share a cluster.
 """
 
 from __future__ import annotations
@@ -23,7 +22,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
 
-from restock.adapters.kafka.client import REQUEST_SECONDS, WIRE_BYTES, OwnThread, configured, in_our_words, told
+from restock.adapters.kafka.client import REQUEST_SECONDS, OwnThread, configured, in_our_words, told
+from restock.adapters.kafka.keeping import asked_of, kept_by, made_with
 from restock.adapters.kafka.member import Member
 from restock.adapters.kafka.publisher import BY_KEY, DELIVERY_SECONDS, Publisher
 from restock.adapters.kafka.reading import Reader
@@ -32,12 +32,14 @@ from restock.core.defaults import SESSION_SECONDS
 from restock.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from restock.engine.stream.bells import Bell, Bells
 from restock.engine.stream.port import (
+    FOREVER,
     MAX_PUBLISH,
     MAX_READ,
     GroupMember,
     Message,
     Position,
     Record,
+    Retention,
     TopicFacts,
     Watermarks,
     check_message,
@@ -46,15 +48,6 @@ from restock.engine.stream.port import (
     headers_bytes,
 )
 from restock.engine.stream.port import TopicPartition as Place
-
-TOPIC_SETTINGS = {
-    "cleanup.policy": "delete",
-    "retention.ms": "-1",
-    "retention.bytes": "-1",
-    "message.timestamp.type": "LogAppendTime",
-    "max.message.bytes": str(WIRE_BYTES),
-}
-"""How topics are made; copies and `min.insync.replicas` are the cluster's business."""
 
 SAMPLE = 100
 """Records of a partition by which its size is estimated: the client cannot ask a broker for it."""
@@ -105,13 +98,14 @@ class KafkaStream:
         self._counts: dict[str, int] = {}
         self._committing = asyncio.Lock()
 
-    async def create_topic(self, name: str, partitions: int) -> None:
+    async def create_topic(self, name: str, partitions: int, retention: Retention = FOREVER) -> None:
         """Make a topic, or find it with the same count. Raises Conflict, InvalidInput."""
         checked_name(name, "topic")
         checked_partitions(partitions)
+        settings = made_with(retention)
         existing = (await self.topics()).get(name)
         if existing is None:
-            asked = NewTopic(self._prefix + name, partitions, -1, config=TOPIC_SETTINGS)
+            asked = NewTopic(self._prefix + name, partitions, -1, config=settings)
             try:
                 await asyncio.wrap_future(self._admin.create_topics([asked])[self._prefix + name])
             except KafkaException as error:
@@ -123,6 +117,16 @@ class KafkaStream:
                 f"Topic {name} has {existing} partitions, not {partitions}.",
                 remedy="Keys would move: make a new topic and copy.",
             )
+
+    async def retain(self, topic: str, retention: Retention) -> None:
+        """Let a topic keep more or less from now on, as far as a broker asks: not by groups."""
+        await self.partitions(topic)
+        (told,) = self._admin.incremental_alter_configs([asked_of(self._prefix + topic, retention)]).values()
+        await self._asked(told, f"Topic {topic} cannot be changed")
+
+    async def expire(self) -> int:
+        """Leave it to the broker."""
+        return 0
 
     async def topics(self) -> dict[str, int]:
         """Give the number of partitions of every topic that can be read and written, by name."""
@@ -177,7 +181,9 @@ class KafkaStream:
                 seen = await self.read(topic, partition, max(low, high - SAMPLE), SAMPLE)
                 wide = sum(len(one.key) + len(one.value or b"") + headers_bytes(topic, one.headers) for one in seen)
                 size += wide * (high - low) // max(len(seen), 1)
-        return TopicFacts(count, "", size)
+        (asked,) = self._admin.describe_configs([asked_of(self._prefix + topic)]).values()
+        settings = await self._asked(asked, f"What topic {topic} keeps cannot be found")
+        return TopicFacts(count, "", size, kept_by(settings))
 
     async def committed(self, group: str, topic: str) -> dict[int, int]:
         """Give the next offset the group wants to read, by partition."""

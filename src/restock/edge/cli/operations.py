@@ -137,7 +137,7 @@ def _option(operation: Operation, field: Field[Any], hint: Any) -> click.Option:
     required = _must_be_given(operation, field.name)
     what = meaning(operation.name, field.name) + _described(hint)
     name = f"--{_dashed(field.name)}"
-    default = None if _required(field) or field.default in ("", MISSING) else str(field.default)
+    default = None if _required(field) or field.default in ("", None, MISSING) else str(field.default)
     text = what + (f" (by default {default})" if default is not None else "")
     return click.Option([name, field.name], required=required, multiple=_is_list(hint), help=f"{text}.")
 
@@ -150,7 +150,8 @@ def _described(hint: Any) -> str:
             members = ", ".join(field.name for field in fields(inner))
             return f", as JSON: a list of objects ({members})"
         return ", separated by commas or the option several times" if inner is str else ", as JSON: a list"
-    return {int: ", a whole number", Decimal: ", a number", bool: ", true or false"}.get(hint, "")
+    words = {int: ", a whole number", Decimal: ", a number", bool: ", true or false"}
+    return words.get(get_args(hint)[0] if get_args(hint) else hint, "")
 
 
 def _is_list(hint: Any) -> bool:

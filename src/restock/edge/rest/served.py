@@ -154,6 +154,11 @@ class Served(Protocol):
         """Run the background work in `tasks`."""
         ...
 
+    @property
+    def disk_low(self) -> bool:
+        """Tell whether nothing new is taken in because the disk is nearly full."""
+        ...
+
     def problems(self) -> list[str]:
         """Say what stands still and needs a person."""
         ...

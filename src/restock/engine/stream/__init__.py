@@ -16,11 +16,13 @@ from restock.engine.stream.port import (
     Message,
     Position,
     Record,
+    Retention,
     Stream,
     TopicFacts,
     TopicPartition,
     Watermarks,
 )
+from restock.engine.stream.retention import Retainer
 from restock.engine.stream.rough import RoughLog
 from restock.engine.stream.subscriber import Subscriber
 from restock.engine.stream.tables import create_inbox, create_outbox, inbox_table, outbox_table
@@ -39,6 +41,8 @@ __all__ = [
     "Position",
     "Record",
     "Relay",
+    "Retainer",
+    "Retention",
     "RoughLog",
     "Stream",
     "Subscriber",

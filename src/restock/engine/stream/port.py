@@ -45,6 +45,12 @@ MAX_READ = 10_000
 MAX_PARTITIONS = 256
 """Partitions of a topic: each is an append point and a row to read; 6 and 4 are what the published topics use."""
 
+MAX_RETENTION_MS = 100 * 366 * 86_400_000
+"""The longest time that can be set: a hundred years; -1 is longer."""
+
+MAX_BYTES = (1 << 63) - 1
+"""The largest size that can be set: what Kafka takes."""
+
 MAX_NAME = 128
 """Length of a topic or group name: fits the key columns of every database; Kafka allows 249."""
 
@@ -92,8 +98,23 @@ class Watermarks(NamedTuple):
     high: int
 
 
+class Retention(NamedTuple):
+    """What a topic keeps, in Kafka's terms: records not older than `ms`, and of each partition the newest `bytes`.
+
+    -1 is no limit. What passed a limit is forgotten from the oldest on, never in the middle. With `keep_unread` a record
+    stays beyond it while a group that follows the topic (`Stream.lag`) has still to read it; a broker asks no group.
+    """
+
+    ms: int = -1
+    bytes: int = -1
+    keep_unread: bool = True
+
+
+FOREVER = Retention()
+
+
 class TopicFacts(NamedTuple):
-    """A topic: its partitions, when it was made (RFC 3339, UTC), and the bytes its records take as they are stored.
+    """A topic: its partitions, when it was made (RFC 3339, UTC), the bytes its records take as stored, what it keeps.
 
     Kafka keeps no such moment, which is empty then, and gives an estimate of the bytes.
     """
@@ -101,6 +122,7 @@ class TopicFacts(NamedTuple):
     partitions: int
     created_at: str
     bytes: int
+    retention: Retention = FOREVER
 
 
 class Fenced(Conflict):
@@ -172,10 +194,21 @@ class Consumer(Protocol):
 class Stream(Protocol):
     """Topics of records in partitions, and how far each group has come."""
 
-    async def create_topic(self, name: str, partitions: int) -> None:
+    async def create_topic(self, name: str, partitions: int, retention: Retention = FOREVER) -> None:
         """Make a topic. Nothing happens when it exists with this count; raises Conflict when it has another.
 
-        The count is fixed because a change would move keys. Raises InvalidInput for a bad name or count.
+        The count is fixed because a change would move keys. Raises InvalidInput for a bad name, count or retention.
+        """
+        ...
+
+    async def retain(self, topic: str, retention: Retention) -> None:
+        """Let a topic keep more or less from now on. Raises NotFound, InvalidInput."""
+        ...
+
+    async def expire(self) -> int:
+        """Forget some of what no topic keeps any longer; give how many records, 0 when there is nothing to forget.
+
+        One call does a bounded amount of work: call it again while it gives more. A broker does this by itself and gives 0.
         """
         ...
 
@@ -200,7 +233,7 @@ class Stream(Protocol):
         ...
 
     async def describe(self, topic: str) -> TopicFacts:
-        """Give what is known of a topic; looks at every stored batch, so do not ask in a loop. Raises NotFound."""
+        """Give what is known of a topic; Kafka reads records for it, so do not ask in a loop. Raises NotFound."""
         ...
 
     async def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
@@ -288,6 +321,17 @@ def checked_partitions(partitions: int) -> int:
             f"A topic cannot have {partitions} partitions.", field="partitions", remedy=f"Give 1 to {MAX_PARTITIONS}."
         )
     return partitions
+
+
+def checked_retention(retention: Retention) -> Retention:
+    """Give back what every adapter can keep to. Raises InvalidInput naming what is wrong."""
+    for field, value, most in (
+        ("retention_ms", retention.ms, MAX_RETENTION_MS),
+        ("retention_bytes", retention.bytes, MAX_BYTES),
+    ):
+        if not -1 <= value <= most:
+            raise InvalidInput(f"{value} is no limit.", field=field, remedy=f"Give 0 to {most}, or -1 for none.")
+    return retention
 
 
 def headers_bytes(topic: str, headers: Mapping[str, str]) -> int:
