@@ -135,3 +135,16 @@ async def test_nothing_is_committed_by_itself(stream: KafkaStream) -> None:
     second = stream.consumer("g", ["orders"])
     assert len(await given(second, 5)) == 5
     await second.close()
+
+
+@pytest.mark.parametrize("next_leader", [1, 2], ids=["the same again", "another"])
+async def test_the_ends_of_a_topic_are_found_when_its_leader_was_elected_anew(next_leader: int) -> None:
+    cluster = MockCluster(brokers=2)
+    cluster.create_topic("orders", 1)
+    stream = KafkaStream(cluster.servers)
+    for leader in (1, next_leader, 1):
+        cluster.lead("orders", 0, leader)
+        async with asyncio.timeout(5):
+            assert await stream.watermarks("orders") == {0: (0, 0)}
+    await stream.close()
+    cluster.close()
