@@ -77,7 +77,8 @@ class Watcher:
         last = ""
         with closing(sqlite3.connect(f"file:{self._home / STORES / 'po.db'}?mode=ro", uri=True)) as database:
             while not self._over.wait(LOOK_SECONDS):
-                for last, product in database.execute(_NEW, (last,)).fetchall():
+                for po_id, product in database.execute(_NEW, (last,)).fetchall():
+                    last = po_id
                     assert product not in self.seen, f"{product} was ordered twice"
                     self.seen[product] = time.perf_counter()
 
