@@ -177,7 +177,7 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
     registry = Registry(databases["stream"], clock)
     events = [each for folder in EVENT_SCHEMAS for each in framing.schemas_in(folder)]
     framing.learn(events, await registry.publish(events))
-    framed = framing.framed if settings.event_format == "avro" else None
+    framed = framing.framed if settings.in_avro else None
     orders = OrdersService(databases["oms"], clock, ids)
     inventory = InventoryService(databases["inventory"], clock, ids)
     suppliers = SuppliersService(databases["supplier"], clock)

@@ -44,10 +44,16 @@ class Settings:
     """Silence after which a process that consumes events is taken for dead, and its partitions are given to others."""
     rough_seed: int = 0
     """For tests: the stream delivers records twice and batches again, as it may, drawn from this seed; 0 does not."""
-    event_format: str = "json"
-    """What events are published in: json, or avro, framed for tools that know Kafka's registries. Both are read."""
+    event_format: str = "auto"
+    """What events are published in: json, or avro, framed for tools that know Kafka's registries; auto is avro on Kafka,
+    where such tools read, and json on the embedded log, where nobody else does. Both are read everywhere."""
     queue_limit: int = 1024
     """Callers that may wait at the flow's door before it answers 503."""
+
+    @property
+    def in_avro(self) -> bool:
+        """Whether events are published in Avro."""
+        return self.event_format == "avro" or (self.event_format == "auto" and bool(self.kafka_servers))
 
 
 LIMITS = {
@@ -60,7 +66,7 @@ LIMITS = {
 }
 """The least and the most of each number."""
 
-CHOICES = {"event_format": ("json", "avro")}
+CHOICES = {"event_format": ("auto", "json", "avro")}
 """What some texts may be."""
 
 

@@ -12,7 +12,9 @@ from click.testing import CliRunner
 from scenario_world import FIRST_ORDERS, business_state, check_supply, life, load, order, run_loop, unlooped
 
 from restock.__main__ import Program
+from restock.app import TOPICS
 from restock.edge.cli.root import root
+from restock.engine.stream import framing
 from restock.orders.port import PlaceRequest
 
 on_a_broker = pytest.mark.server("kafka")
@@ -31,6 +33,12 @@ async def test_the_loop_on_kafka_ends_as_on_the_embedded_log(fresh: Path, undist
         await run_loop(app)
         await check_supply(app)
         assert await business_state(app) == undisturbed
+        records = [
+            one
+            for partition in range(TOPICS["purchase-orders"])
+            for one in await app.stream.read("purchase-orders", partition, 0, 10_000)
+        ]
+        assert records and {one.value[:1] for one in records if one.value} == {framing.MAGIC}, "as Kafka's tools read"
 
 
 @on_a_broker
