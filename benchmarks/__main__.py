@@ -20,6 +20,7 @@ BENCHMARKS = {
     "orders": "benchmarks.orders.accept",
     "orders-rest": "benchmarks.stream.orders",
     "inventory": "benchmarks.stream.inventory",
+    "reaction": "benchmarks.stream.reaction",
     "flow": "benchmarks.flow.in_process",
     "rest": "benchmarks.rest.flows",
     "catalogue": "benchmarks.catalogue.plan",

@@ -26,7 +26,7 @@ from restock.adapters.kafka.client import REQUEST_SECONDS, OwnThread, configured
 from restock.adapters.kafka.keeping import asked_of, kept_by, made_with
 from restock.adapters.kafka.member import Member
 from restock.adapters.kafka.publisher import BY_KEY, DELIVERY_SECONDS, Publisher
-from restock.adapters.kafka.reading import Reader
+from restock.adapters.kafka.reading import Reader, committed
 from restock.adapters.kafka.seat import Seat
 from restock.core.defaults import SESSION_SECONDS
 from restock.core.errors import Conflict, InvalidInput, NotFound, Unavailable
@@ -344,23 +344,18 @@ class KafkaStream:
             if not tries or any(error.code() not in _MOVING for error in errors):
                 raise in_our_words(errors[0], f"The ends of topic {topic} cannot be found")
             await asyncio.sleep(SETTLE_SECONDS)
+            await self.topics()  # or the client goes on with the leaders it knew for minutes
         return {place.partition: one.offset for place, one in zip(asked, found, strict=True)}  # type: ignore[union-attr]
 
     async def _committed(self, group: str) -> dict[Place, int]:
         name = self._prefix + checked_name(group, "group")
-        wanted = [ConsumerGroupTopicPartitions(name)]
-        try:
-            found = await self._settled(
-                lambda: self._admin.list_consumer_group_offsets(wanted)[name],
-                f"The offsets of group {group} cannot be read",
-            )
-        except NotFound:
-            return {}
-        return {
-            (one.topic.removeprefix(self._prefix), one.partition): one.offset
-            for one in found.topic_partitions
-            if one.offset >= 0
-        }
+        places = [
+            TopicPartition(self._prefix + topic, part)
+            for topic, count in (await self.topics()).items()
+            for part in range(count)
+        ]
+        found = await asyncio.to_thread(committed, self._servers, name, places)
+        return {(one.topic.removeprefix(self._prefix), one.partition): one.offset for one in found if one.offset >= 0}
 
     async def _alter(self, group: str, offsets: Mapping[Place, int]) -> None:
         if not offsets:

@@ -170,7 +170,7 @@ class Relay:
                 continue
             self.problem, pause = None, RETRY_SECONDS
             if count:
-                await pace.rest()
+                await pace.rest(count)
             else:
                 await self._until_told()
 
