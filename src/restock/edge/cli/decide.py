@@ -139,7 +139,7 @@ def decider(book: Rulebook | FactRulebook, engine: str | None, module: str, quer
         raise InvalidInput("A query is answered backwards.", field="query", remedy="Leave --engine and --module out.")
     if isinstance(book, FactRulebook):
         way = way_to_ask(book, query) if query else way_of(book, book, engine, module)
-        return Decider(book.name, book.version, way, book.program.inputs, [one.name for one in book.program.types])
+        return Decider(book.name, book.version, way, book.inputs, [one.name for one in book.program.types])
     if query:
         raise no_query(book.name, query, [])
     if module not in ("", *book.modules):

@@ -204,6 +204,7 @@ for _command in (plan, sql, prove_all, test_all, diff, boundary_cases, fmt, expl
 
 def _field(one: Field) -> dict[str, str]:
     default = "computed" if one.derived is not None else "" if one.default is None else _shown(one.default)
+    default = "absent" if one.absent else default
     low, high = one.low, one.high
     span = f"{quantity(low)} to {quantity(high)}" if low is not None and high is not None else ", ".join(one.values)
     return {"name": one.name, "kind": one.kind, "default": default, "range": span}

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from restock.core.errors import InvalidInput, RestockError
 from restock.core.quantity import plain
+from restock.engine.rules.absence import with_bools
 from restock.engine.rules.case_file import Case
 from restock.engine.rules.decision import Decision
 from restock.engine.rules.errors import nearest
@@ -153,7 +154,8 @@ def turns(
     program: Program, facts: Mapping[str, Value], fired: Iterable[FiredRule]
 ) -> Iterator[tuple[RuleIR, Mapping[str, Value]]]:
     """Give each rule with the values that stand at its turn, cycle by cycle until the last firing."""
-    values = {one.name: one.default for one in program.outputs if one.default is not None} | dict(facts)
+    values = {one.name: one.default for one in program.outputs if one.default is not None}
+    values |= with_bools(program.inputs, facts)
     waiting = deque(fired)
     while True:
         for rule in program.rules:

@@ -81,8 +81,8 @@ class Rulebook:
 
     @property
     def inputs(self) -> tuple[Field, ...]:
-        """The fields a caller gives; optional ones have a default or are computed from others."""
-        return self._program.inputs
+        """The fields a caller gives; optional ones have a default, are computed from others, or may be absent."""
+        return tuple(one for one in self._program.inputs if not one.presence_of)
 
     @property
     def outputs(self) -> tuple[Field, ...]:
