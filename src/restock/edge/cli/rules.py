@@ -119,7 +119,7 @@ def _checked(shell: Shell, name: str, deep: bool) -> _Checked:
     except RestockError as error:
         return _Checked(name, name, [error])
     if isinstance(book, FactRulebook):
-        return _Checked(name, book.name, [], fact_lint(book.program), book.summary())
+        return _Checked(name, book.name, [], fact_lint(book), book.summary())
     findings = lint(book, possible_obstacles if installed() else None)
     if deep and not one_pass(book):
         known = {(one.place, one.kind) for one in findings}

@@ -19,7 +19,7 @@ from restock.engine.rules.rulebook import Rulebook
 JSON: Final = ".json"
 """How the name of rules in JSON ends."""
 
-TAKEN: Final = "`restock decide` and `restock rules check`, plan, show, explain and fmt take it."
+TAKEN: Final = "`restock decide` and `restock rules check`, plan, show, explain, fmt, test and submit take it."
 """What a person can do with rules over facts where one set of fields is asked for."""
 
 
