@@ -193,7 +193,8 @@ Rules over facts take documents: flat fields by name, and facts by type as lists
 a line is answered: proved, solutions, the inputs that are missing.
 
 With --out a whole file is decided: its columns, the outputs (amounts as decimals),
-fired and error, a row for each row; an empty cell is an absent fact."""
+fired and error, a row for each row; an empty cell is an absent fact. Columns do that
+at once where they run the rules; another engine takes the rows in batches."""
 )
 @click.option(
     "--rulebook", "name", required=True, help="A name of the library, or a file: a path with /, .grl or .json."
