@@ -41,14 +41,9 @@ def compile_reader(inputs: tuple[Field, ...]) -> Read:
     for at, one in enumerate(inputs):
         lines += [f"    {line}" for line in _read_one(at, one, space)]
     arguments = "".join(f"n{at}, " for at in range(len(inputs)))
-    positions = {one.name: at for at, one in enumerate(inputs)}
-    always = ", ".join(
-        f"{one.name!r}: v{at}" for at, one in enumerate(inputs) if not one.absent and not one.presence_of
-    )
-    lines.append(f"    used = {{{always}}}")
-    for at, one in enumerate(inputs):
-        if one.presence_of:
-            lines.append(f"    if n{at}: used[{one.presence_of!r}] = v{positions[one.presence_of]}")
+    used = ", ".join(f"{one.name!r}: v{at}" for at, one in enumerate(inputs) if not one.presence_of)
+    lines.append(f"    used = {{{used}}}")
+    lines += [f"    if not n{at}: del used[{one.presence_of!r}]" for at, one in enumerate(inputs) if one.presence_of]
     lines.append(f"    return ({arguments}), used")
     exec(compile("\n".join(lines), "<facts>", "exec"), space)  # noqa: S102 - names are quoted by repr
     return cast(Read, space["read"])
