@@ -180,11 +180,15 @@ def test_what_cannot_be_asked_is_refused_at_its_place(rule: str, problem: str) -
             "input y: integer optional; input x: integer default y * 2;",
             "A default may read plain inputs; 'y' is not one",
         ),
+        (
+            "input y: integer optional; input x: bool default has(y);",
+            r"A default may read plain inputs; 'has\(y\)' is not",
+        ),
     ],
 )
 def test_optional_stands_only_where_something_can_be_absent(declaration: str, problem: str) -> None:
     with pytest.raises(RuleError, match=problem):
-        one(f"{declaration}\nrule R no-loop {{ when x > 0 then z = 1; }}")
+        one(f"{declaration}\nrule R no-loop {{ when x != x then z = 1; }}")
 
 
 def test_both_sides_of_an_or_may_ask() -> None:

@@ -116,7 +116,8 @@ def derive_defaults(
         try:
             derived = typer.assigned(name, expression)
             for other in fields_read(derived):
-                if fields[other].role != "input" or other in declared.derived or fields[other].absent:
+                read = fields[other]
+                if read.role != "input" or other in declared.derived or read.absent or read.presence_of:
                     message = f"A default may read plain inputs; '{other}' is not one."
                     raise source.error(expression.place, message)
             result[name] = replace(fields[name], derived=derived)
