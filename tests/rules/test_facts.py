@@ -256,6 +256,8 @@ def test_modules_that_import_one_another_in_a_circle_are_refused() -> None:
         (when("$o: Order(x > 'a')"), "compares|Expected|compared"),
         (when("$o: Order(tags count > 1)", "$o.tags = 1;"), "is a list; add to it"),
         (when("x + 1 == null"), "Only an input or a field of a fact may be absent"),
+        (when("Order.items empty"), "'Order.items' is no list of a fact that a pattern found"),
+        (when("items first $x && $x == 1"), "'items' is no list of a fact"),
         (when("forall(Order())"), "'forall' needs a condition"),
         (when("forall(x > 1)"), "'forall' begins with one pattern"),
         (when("$o: Order(tags collect $x)"), "'collect' is not supported"),

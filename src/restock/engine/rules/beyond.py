@@ -56,6 +56,11 @@ ATTRIBUTE_REASONS: Final = {
 NEVER_CALLED: Final = {
     "now": "A rule has no clock; give the date as an input.",
     "random": "A rule has no randomness: the same facts give the same decision.",
+    "format": "A rule does not format; whoever shows a value does.",
+    "print": "A rule decides and prints nothing; an explanation tells what fired.",
+    "log": "Log stands among the actions; a condition says nothing.",
+    "split": "A rule does not take texts apart; give the parts as a list of a fact.",
+    "join": "'+' joins two texts: a + b.",
     "avg": "'avg' divides, so it stands only directly inside round, floor or ceil: round(avg(a, b), 2).",
     "average": "'average' divides, so it stands only directly inside round, floor or ceil: round(avg(a, b), 2).",
 }
