@@ -11,7 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from restock.engine.rules.errors import SourceText
-from restock.engine.rules.ir import Apply, Expr, Field, Logic, Not, Read, Value, fields_read, parts
+from restock.engine.rules.ir import Apply, Const, Expr, Field, Logic, Not, Read, Value, fields_read, parts
 
 
 def presence(name: str) -> str:
@@ -76,14 +76,20 @@ def refuse_unasked(source: SourceText, rule: str, value: Expr, asked: Iterable[s
             raise source.error(value.place, message)
 
 
-def _assures(test: Expr, bool_name: str) -> bool:
-    """Tell whether a test that holds says that the bool is true."""
-    if isinstance(test, Read):
-        return test.name == bool_name
-    if isinstance(test, Logic):
-        sides = (_assures(test.left, bool_name), _assures(test.right, bool_name))
-        return all(sides) if test.operator == "||" else any(sides)
-    return False
+def _assures(test: Expr, bool_name: str, holds: bool = True) -> bool:
+    """Tell whether a test that holds, or one that does not, says that the bool is true."""
+    match test:
+        case Const():
+            return test.value is not holds
+        case Read():
+            return holds and test.name == bool_name
+        case Not():
+            return _assures(test.operand, bool_name, not holds)
+        case Logic():
+            sides = (_assures(test.left, bool_name, holds), _assures(test.right, bool_name, holds))
+            return any(sides) if (test.operator == "&&") is holds else all(sides)
+        case _:
+            return False
 
 
 def with_bools(inputs: Iterable[Field], facts: Mapping[str, Value]) -> dict[str, Value]:
