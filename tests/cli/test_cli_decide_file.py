@@ -61,7 +61,7 @@ def test_a_right_file_ends_well(restock: Restock, tmp_path: Path) -> None:
         (("--facts", "f.csv"), "--out decisions.parquet"),
         (("--out", "d.parquet"), "Decisions of JSON lines go to standard output"),
         (("--facts", "f.csv", "--out", "d.csv"), "d.csv is not a Parquet file"),
-        (("--facts", "f.csv", "--out", "d.parquet", "--engine", "row"), "does not decide whole files"),
+        (("--facts", "f.csv", "--out", "d.parquet", "--engine", "network"), "takes documents, not rows"),
         (("--facts", "g.csv", "--out", "d.parquet"), "g.csv cannot be read"),
         (("--facts", "e.csv", "--out", "d.parquet"), "The file is empty"),
         (("--facts", "b.parquet", "--out", "d.parquet"), "b.parquet: The file cannot be read"),
@@ -112,10 +112,18 @@ def test_the_planner_says_which_engines_run_and_which_is_chosen(restock: Restock
     assert made["engines"]["columns"]["reason"].startswith("Count (line 1) writes x")
 
 
-def test_rules_that_columns_cannot_run_are_refused_with_the_reason(restock: Restock, tmp_path: Path) -> None:
-    (tmp_path / "loop.grl").write_text("rule Count { when x < 5 then x = x + 1; }\n")
-    (tmp_path / "f.csv").write_text("x\n1\n")
-    for words in (("--facts", tmp_path / "f.csv", "--out", tmp_path / "d.parquet"), ("--engine", "columns")):
+def test_rules_that_columns_cannot_run_are_refused_with_the_reason_and_decided_by_another_engine(
+    restock: Restock, tmp_path: Path
+) -> None:
+    (tmp_path / "loop.grl").write_text("rule Count { when x < y then x = x + 1; }\n")
+    (tmp_path / "f.csv").write_text("y,note\n1,a\n7,b\n-1,c\noops,d\n")
+    files = ("--facts", tmp_path / "f.csv", "--out", tmp_path / "d.parquet")
+    result = restock("decide", "--rulebook", tmp_path / "loop.grl", *files)
+    assert (result.exit_code, "1 of 4 rows were refused" in result.stderr) == (1, True)
+    made = pl.read_parquet(tmp_path / "d.parquet")
+    assert (made["note"].to_list(), made["x"].to_list()) == (list("abcd"), [1, 7, 0, None])
+    assert made["fired"].list.len().to_list() == [1, 7, 0, None]
+    for words in ((*files, "--engine", "columns"), ("--engine", "columns")):
         result = restock("decide", "--rulebook", tmp_path / "loop.grl", *words, given="{}")
         assert result.exit_code == 2
         assert "columns engine cannot run loop.grl: Count (line 1) writes x" in result.stderr
@@ -127,3 +135,17 @@ def test_a_folder_that_is_not_there_is_named(restock: Restock, tmp_path: Path) -
     result = restock("decide", "--rulebook", "purchasing", "--facts", tmp_path / "facts.csv", "--out", out)
     assert result.exit_code == 2
     assert f"there is no folder {out.parent}. Make it first." in result.stderr
+
+
+def test_every_engine_decides_a_file_as_columns_do(restock: Restock, tmp_path: Path) -> None:
+    (tmp_path / "facts.csv").write_text(CSV)
+    made: dict[str, list[tuple[object, ...]]] = {}
+    for engine in ("columns", "row", "reference", "sql"):
+        out = tmp_path / f"{engine}.parquet"
+        words = ("--facts", tmp_path / "facts.csv", "--out", out, "--engine", engine)
+        assert restock("decide", "--rulebook", "purchasing", *words).exit_code == 1
+        frame = pl.read_parquet(out)
+        kinds = {name: pl.String for name, kind in frame.schema.items() if isinstance(kind, pl.Enum)}
+        made[engine] = [tuple(map(str, row)) for row in frame.cast(kinds).rows()]  # type: ignore[arg-type]
+        assert len(made[engine]) == 6
+    assert made["columns"] == made["row"] == made["reference"] == made["sql"]

@@ -139,14 +139,14 @@ def test_rules_over_facts_are_shown(restock: Restock, answer: Answer, suppliers:
     assert shown["types"]["Ghost"] == {"name": "text", "seen": "bool"} and shown["engines"]["network"] == ""
 
 
-@pytest.mark.parametrize("command", ["prove", "cases", "test"])
+@pytest.mark.parametrize("command", ["prove", "cases"])
 def test_a_command_for_one_set_of_fields_names_itself_and_what_takes_facts(
     restock: Restock, suppliers: Path, command: str
 ) -> None:
     refused = restock("rules", command, suppliers)
     assert refused.exit_code == 2
     assert f"rules {command} takes rules over one set of fields. Typed patterns" in refused.stderr
-    assert "explain and fmt take it" in refused.stderr
+    assert "explain, fmt, test and submit take it" in refused.stderr
 
 
 def test_a_rule_that_groups_hold_back_says_so(restock: Restock, suppliers: Path) -> None:

@@ -85,12 +85,58 @@ def test_rules_in_json_go_into_force_as_the_text_that_they_become(restock: Resto
     assert "rules[0].when" in restock("rules", "submit", path).stderr
 
 
-def test_rules_over_facts_are_refused_by_name(restock: Restock, mine: Path) -> None:
-    mine.write_text("rule A { when $o: Order(total > 1) then $o.big = true; }", "utf-8")
-    refused = restock("rules", "submit", mine)
-    assert refused.exit_code == 2
-    assert "The life of a rulebook takes rules over one set of fields. Typed patterns" in refused.stderr
-    assert "`restock decide` and" in refused.stderr and "this is a defect" not in refused.stderr
+FACTS = """input limit: integer;
+output total: decimal(9,2) in 0..99999;
+rule Large no-loop { when $o: Order(amount > 5) && $o.amount > limit then $o.large = true; }
+rule Total salience -1 no-loop { when $s: accumulate(Order($v: amount), sum($v)) && $s > 0 then total = $s; }
+"""
+FACT_CASES = """cases:
+  - name: one of two is large
+    facts: {limit: 10, Order: [{amount: 7}, {amount: 11}]}
+    expect: {total: 18, Order: [{large: false}, {large: true}]}
+"""
+
+
+def test_rules_over_facts_go_the_whole_way_and_back(restock: Restock, tmp_path: Path) -> None:
+    for text in (FACTS, FACTS.replace("amount > 5", "amount > 20")):
+        (tmp_path / "budget.grl").write_text(text, "utf-8")
+        right = text == FACTS
+        cases = FACT_CASES if right else FACT_CASES.replace("large: true", "large: false")
+        (tmp_path / "budget.cases.yaml").write_text(cases, "utf-8")
+        made = restock("rules", "submit", tmp_path / "budget.grl", "--author", "alice")
+        assert made.exit_code == 0, made.output
+        version = made.stdout.split()[1]
+        advanced = restock("rules", "advance", "budget", version)
+        assert advanced.exit_code == 0, advanced.output
+        assert restock("rules", "approve", "budget", version, "--by", "alice").exit_code == 6
+        for command in ("approve", "activate"):
+            assert restock("rules", command, "budget", version, "--by", "bob").exit_code == 0
+        line = '{"limit": 10, "Order": [{"amount": 11}]}'
+        decided = json.loads(restock("decide", "--rulebook", "budget", given=line).stdout)
+        assert (decided["version"][:12], decided["facts"]["Order"][0]["large"]) == (version, right)
+        told = restock("rules", "explain", "budget", "--facts", "-", given=line)
+        assert ("Order 1.large" in told.stdout) is True
+        assert restock("rules", "test", "budget").exit_code == 0
+    assert "  cases: 1 of 1 decisions change\n    one of two is large: Order 2.large true → false" in advanced.stdout
+    assert "is in force again" in restock("rules", "rollback", "budget", "--by", "bob").stdout
+    assert json.loads(restock("decide", "--rulebook", "budget", given=line).stdout)["facts"]["Order"][0]["large"]
+
+
+def test_rules_over_facts_do_not_take_the_place_of_those_that_flows_ask(restock: Restock, mine: Path) -> None:
+    mine.write_text(FACTS, "utf-8")
+    version = restock("rules", "submit", mine, "--name", "purchasing").stdout.split()[1]
+    shut = restock("rules", "advance", "purchasing", version)
+    assert shut.exit_code == 1
+    assert "shut  checked   These are rules over facts; in force are rules over one set of fields" in shut.stdout
+
+
+def test_a_promise_of_rules_over_facts_keeps_the_gate_shut(restock: Restock, mine: Path) -> None:
+    mine.write_text(f'{FACTS}invariant "never much": total < 100;\n', "utf-8")
+    assert "mine.grl:5:1: warning: The invariant is not proved" in restock("rules", "check", mine).output
+    version = restock("rules", "submit", mine).stdout.split()[1]
+    shut = restock("rules", "advance", "mine", version)
+    assert shut.exit_code == 1
+    assert "shut  proved    mine.grl:5:1" in shut.stdout
 
 
 def test_a_wrong_text_among_the_files_hides_none_of_the_others(answer: Answer, home: Path) -> None:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from test_language_round_trip import TEXT
 
 from restock.core.errors import InvalidInput, RestockError
-from restock.engine.rules import RuleError
+from restock.engine.rules import RuleError, agenda
 from restock.engine.rules.fact_rulebook import FactRulebook
-from restock.engine.rules.network import Network
+from restock.engine.rules.network import Network, decide, nodes
 
 
 def load(text: str) -> FactRulebook:
@@ -210,3 +210,54 @@ def test_any_document_of_facts_is_decided_or_refused(value: object, other: int) 
             book.decide(document)
         except RestockError as error:
             assert str(error)
+
+
+EVERYTHING_WITH_EVERYTHING = {
+    "pairs": "$a: A(x > 0) && $b: A(x > 0)",
+    "no pair": "$a: A(x > 0) && $b: A(x > 0) && $a.x > $b.x + 99999",
+    "sums": "$a: A(x > 0) && $s: accumulate(A($v: x, x < $a.x), sum($v))",
+    "exists": "$a: A(x > 0) && exists(A(x > $a.x + 99999))",
+}
+
+
+@pytest.mark.parametrize("name", EVERYTHING_WITH_EVERYTHING)
+@pytest.mark.parametrize("limit", ["MAX_PAIRS", "MAX_HELD"])
+def test_the_network_stops_where_facts_meet_in_too_many_ways(
+    name: str, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nodes, limit, 5_000)
+    book = load(when(EVERYTHING_WITH_EVERYTHING[name], "$a.y = 1;"))
+    document = {"A": [{"x": x + 1} for x in range(120)]}
+    if limit == "MAX_HELD" and name != "pairs":
+        assert decide(book, document).facts == book.decide(document).facts
+        return
+    with pytest.raises(RuleError, match=r"The rules (look|match).* here; join patterns by equal fields") as caught:
+        decide(book, document)
+    assert (caught.value.line, caught.value.column > 1) == (1, True)
+
+
+def test_a_network_that_stopped_goes_on_from_scratch_with_fewer_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "MAX_PAIRS", 100)
+    network = Network(load(when("$a: A(x > 0) && $b: A(x > 0) && $a.x > $b.x", "$a.y = 1;")))
+    handles = [network.insert("A", {"x": x + 1}) for x in range(8)]
+    with pytest.raises(RuleError, match="more than 100 pairs"):
+        handles += [network.insert("A", {"x": x + 1}) for x in range(8, 40)]
+    assert network.reason == "facts met in too many ways (TooMuch)"
+    for handle in handles[2:]:
+        network.retract(handle)
+    network.fire_all()
+    assert [values.get("y") for values in network.state()[1].values()][:2] == [0, 1]
+
+
+def test_the_agenda_stops_where_too_many_matches_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agenda, "MAX_MATCHES", 1_000)
+    book = load(when("$a: A(x > 0) && $b: A(x > 0)", "$a.y = 1;"))
+    with pytest.raises(RuleError, match="The rules match in more than 1,000 ways here"):
+        book.decide({"A": [{"x": x + 1} for x in range(40)]})
+
+
+def test_a_thousand_matches_that_set_one_field_take_no_time() -> None:
+    book = load("rule R no-loop { when $a: A(x > 0) then last = $a.x; }")
+    start = time.monotonic()
+    assert decide(book, {"A": [{"x": x + 1} for x in range(20_000)]}).outputs == {"last": 20_000}
+    assert time.monotonic() - start < 20

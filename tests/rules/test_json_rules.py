@@ -125,3 +125,17 @@ def test_errors_of_rules_in_json_name_the_rule_with_line_and_column_in_it() -> N
     assert shown[errors[0].column - 1 :].startswith("wrod")
     with pytest.raises(RuleError, match=r"rules.json rules\[1\]:\d+:\d+: There is no field 'wrod'"):
         load(text, "rules.json")
+
+
+@pytest.mark.parametrize("engine", ["row", "reference", "columns", "sql"])
+def test_errors_while_rules_in_json_decide_name_the_rule_in_the_document(engine: str) -> None:
+    rules = [
+        {"name": "First", "when": "a > 0", "then": [{"set": "b", "value": 1}]},
+        {"name": "Share", "when": "a > 0", "then": [{"set": "c", "expression": "round(a / d, 2)"}]},
+    ]
+    book = load(json.dumps({"rules": rules}), "rules.json")
+    assert isinstance(book, Rulebook)
+    with pytest.raises(RuleError, match="division by zero") as caught:
+        book.decide({"a": 1, "d": 0}, engine=engine)
+    assert caught.value.rulebook == "rules.json rules[1]"
+    assert caught.value.line == 5

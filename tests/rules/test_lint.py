@@ -137,5 +137,5 @@ def test_a_gap_at_a_threshold_of_the_default_rules_is_found() -> None:
     ],
 )
 def test_a_rule_over_facts_that_feeds_its_own_condition_is_told(rule: str, loops: list[str]) -> None:
-    found = fact_lint(FactRulebook.parse(rule, "facts.grl").program)
+    found = fact_lint(FactRulebook.parse(rule, "facts.grl"))
     assert [one.rule for one in found] == loops

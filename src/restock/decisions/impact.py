@@ -16,7 +16,9 @@ from restock.decisions import store
 from restock.decisions.model import ChangedDecision, Impact, Known, Money, Shadow
 from restock.decisions.port import StoredDecision
 from restock.engine.database import Database
-from restock.engine.rules import Decision, Rulebook
+from restock.engine.rules import Decision, FactRulebook, Rulebook
+from restock.engine.rules.case_file import Case
+from restock.engine.rules.fact_cases import document_of
 
 MONEY = ("grand_total", "final_amount", "total_amount")
 """The outputs that say what a decision costs, the one that is paid first."""
@@ -48,6 +50,33 @@ async def shadow(database: Database, name: str, new: Rulebook, old: Rulebook | N
     return Shadow(old.version, catalogue.impact(), past.impact())
 
 
+def cases_shadow(new: FactRulebook, old: Rulebook | FactRulebook | None, cases: Sequence[Case]) -> Shadow:
+    """Compare a version of rules over facts with the one in force on the documents of its cases: no others are kept."""
+    sums = _Sums(new, None)
+    nothing = sums.impact()
+    if not isinstance(old, FactRulebook):
+        return Shadow("", nothing, nothing)
+    for case in cases:
+        was, becomes = (_case_outputs(book, case) for book in (old, new))
+        sums.changed(case.name, case.name, was, becomes, refused="error" in becomes and not case.error)
+    return Shadow(old.version, nothing, nothing, sums.impact())
+
+
+def _case_outputs(book: FactRulebook, case: Case) -> Mapping[str, object]:
+    """Give what is decided, or the error: the outputs, and each field of a fact by its name."""
+    try:
+        made = book.decide(document_of(case))
+    except RestockError as error:
+        return {"error": str(error)}
+    fields = {
+        f"{kind} {at}.{name}": value
+        for kind, facts in made.facts.items()
+        for at, fact in enumerate(facts, 1)
+        for name, value in fact.items()
+    }
+    return {**made.outputs, **fields}
+
+
 async def _planned(database: Database, identifiers: Sequence[str]) -> AsyncIterator[list[StoredDecision]]:
     for start in range(0, len(identifiers), store.PAGE):
         yield await store.several(database, identifiers[start : start + store.PAGE])
@@ -56,9 +85,9 @@ async def _planned(database: Database, identifiers: Sequence[str]) -> AsyncItera
 class _Sums:
     """Counts and sums over decisions."""
 
-    def __init__(self, new: Rulebook, old: Rulebook | None) -> None:
+    def __init__(self, new: Rulebook | FactRulebook, old: Rulebook | None) -> None:
         self._new, self._old = new, old
-        numbers = {one.name for one in new.outputs if one.kind == "number"}
+        numbers = {one.name for one in new.program.outputs if one.kind == "number"}
         self._field = next((name for name in MONEY if name in numbers), "")
         self._decisions = self._changed = self._refused = 0
         self._money: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
@@ -66,7 +95,7 @@ class _Sums:
 
     def add(self, decisions: Sequence[StoredDecision], currencies: Mapping[str, str]) -> None:
         """Decide kept facts by both versions."""
-        assert self._old is not None, "there is something to compare with"
+        assert self._old is not None and isinstance(self._new, Rulebook), "there is something to compare with"
         by_module: dict[str, list[StoredDecision]] = defaultdict(list)
         for one in decisions:
             by_module[one.module].append(one)
@@ -79,22 +108,28 @@ class _Sums:
     def _count(
         self, one: StoredDecision, old: Decision | RestockError, new: Decision | RestockError, currency: str
     ) -> None:
-        self._decisions += 1
         was, becomes = _outputs(old), _outputs(new)
         if self._field:
             sums = self._money[one.module, currency]
             sums[0] += _amount(was, self._field)
             sums[1] += _amount(becomes, self._field)
+        self.changed(one.decision_id, one.subject, was, becomes, refused=isinstance(new, RestockError))
+
+    def changed(
+        self, key: str, subject: str, was: Mapping[str, object], becomes: Mapping[str, object], *, refused: bool
+    ) -> None:
+        """Count one more, and keep it as an example where it differs."""
+        self._decisions += 1
         if was == becomes:
             return
         self._changed += 1
-        self._refused += isinstance(new, RestockError)
+        self._refused += refused
         if len(self._examples) < EXAMPLES:
             names = [name for name in {**was, **becomes} if was.get(name) != becomes.get(name)]
             self._examples.append(
                 ChangedDecision(
-                    one.decision_id,
-                    one.subject,
+                    key,
+                    subject,
                     {name: was[name] for name in names if name in was},
                     {name: becomes[name] for name in names if name in becomes},
                 )

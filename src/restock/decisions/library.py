@@ -41,19 +41,19 @@ class Library:
     def __init__(self, own: Path | None = None) -> None:
         self._folders = [folder for folder in (own, SHIPPED) if folder is not None]
         self._loaded: dict[str, _Loaded] = {}
-        self._active: dict[str, Rulebook | RestockError] = {}
+        self._active: dict[str, Rulebook | FactRulebook | RestockError] = {}
 
     def use(self, active: Mapping[str, tuple[str, str]]) -> None:
         """Take these, by name version and text, before any file. Swapped whole: who has a rulebook goes on with it."""
         self._active = {name: self._activated(name, *what) for name, what in active.items()}
 
-    def _activated(self, name: str, version: str, text: str) -> Rulebook | RestockError:
+    def _activated(self, name: str, version: str, text: str) -> Rulebook | FactRulebook | RestockError:
         """Compile a rulebook, unless it is in use already; a text that is not understood any more stops only its name."""
         known = self._active.get(name)
-        if isinstance(known, Rulebook) and known.version == version:
+        if isinstance(known, Rulebook | FactRulebook) and known.version == version:
             return known
         try:
-            return Rulebook.parse(text, f"{name}{SUFFIX}")
+            return load(text, f"{name}{SUFFIX}")
         except RestockError as error:
             return error
 

@@ -16,8 +16,8 @@ from restock.core.clock import Clock, timestamp
 from restock.core.errors import Conflict, InvalidInput, NotFound, StorageFull, Unavailable
 from restock.core.text import name as read_name
 from restock.decisions import life_store, store
-from restock.decisions.gates import cases_of, checked, parsed, proved
-from restock.decisions.impact import shadow
+from restock.decisions.gates import Book, cases_of, checked, parsed, proved, same_kind
+from restock.decisions.impact import cases_shadow, shadow
 from restock.decisions.library import Library
 from restock.decisions.life_store import Submission, Why, activate, roll_back, step, submit
 from restock.decisions.model import (
@@ -38,7 +38,7 @@ from restock.decisions.model import (
 )
 from restock.decisions.port import MoveRequest, RollbackRequest, SubmitRequest, VersionRequest
 from restock.engine.database import Database, Transaction
-from restock.engine.rules import Rulebook
+from restock.engine.rules import FactRulebook
 from restock.engine.rules.case_file import Case
 
 BY_DATE: Final = "effective date"
@@ -138,17 +138,21 @@ class Life:
         return Advanced(one, findings, impact)
 
     async def _gate(
-        self, move: Move, one: Version, rulebook: Rulebook, cases: list[Case]
+        self, move: Move, one: Version, rulebook: Book, cases: list[Case]
     ) -> tuple[list[Finding], Shadow | None]:
         if move == Move.CHECKED:
-            return checked(rulebook, cases), None
+            return [*same_kind(rulebook, self._in_force(one.name)), *checked(rulebook, cases)], None
         if move == Move.PROVED:
             return await proved(rulebook, cases), None
-        return [], await shadow(self._database, one.name, rulebook, self._in_force(one.name), await self.known())
+        active = self._in_force(one.name)
+        if isinstance(rulebook, FactRulebook):
+            return [], cases_shadow(rulebook, active, cases)
+        assert not isinstance(active, FactRulebook), "the first gate asked"
+        return [], await shadow(self._database, one.name, rulebook, active, await self.known())
 
-    def _in_force(self, name: str) -> Rulebook | None:
+    def _in_force(self, name: str) -> Book | None:
         try:
-            return self._library.rulebook(name)
+            return self._library.loaded(name)
         except NotFound:
             return None
 

@@ -168,11 +168,15 @@ class Impact:
 
 @dataclass(frozen=True)
 class Shadow:
-    """What a version would change against the one in force: in the newest plan, and in decisions that are kept."""
+    """What a version would change against the one in force: in the newest plan, and in decisions that are kept.
+
+    Of rules over facts no decisions are kept; they are compared on the documents of the version's `cases`.
+    """
 
     against: str
     catalogue: Impact
     past: Impact
+    cases: Impact | None = None
 
 
 @dataclass(frozen=True)

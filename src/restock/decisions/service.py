@@ -204,7 +204,7 @@ class DecisionsService:
             version=rulebook.version,
             source=self._library.origin(name),
             rules=list(dict.fromkeys(rule.name for rule in rulebook.program.rules)),
-            inputs=[one.name for one in rulebook.program.inputs],
+            inputs=[one.name for one in rulebook.inputs],
             outputs=[one.name for one in rulebook.program.outputs],
             engines=rulebook.engines,
             text=rulebook.text if text else "",

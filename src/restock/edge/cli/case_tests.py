@@ -6,14 +6,16 @@ from pathlib import Path
 
 import click
 
-from restock.edge.cli.decide import rulebook_of
+from restock.edge.cli.decide import loaded
 from restock.edge.cli.output import echo_json
 from restock.edge.cli.prove import cases_beside
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
+from restock.engine.rules import FactRulebook
 from restock.engine.rules.case_file import read_cases
 from restock.engine.rules.case_run import Report, no_cases, run_cases
+from restock.engine.rules.fact_cases import run_fact_cases
 
 SHOWN = 20
 """Most lines about what no case shows; --json gives all."""
@@ -29,7 +31,8 @@ Examples:
 
 A case is a name, facts, and what must come out: "expect" some outputs, "fired" all
 rules in order, or "error" a part of the refusal. Every invariant must hold on it, but
-for those that it "breaks". Exit status 1 when a case is not right.""",
+for those that it "breaks". Rules over facts take facts by type, Order: [{total: 7}],
+and may expect fields of theirs. Exit status 1 when a case is not right.""",
 )
 @click.argument("name", metavar="FILE|NAME")
 @click.option("--cases", "file", type=click.Path(path_type=Path), help="By default the file beside the rulebook.")
@@ -38,11 +41,11 @@ for those that it "breaks". Exit status 1 when a case is not right.""",
 def test_all(ctx: click.Context, name: str, file: Path | None, as_json: bool) -> None:
     """Run the cases of a rulebook; tell which rules and conditions they show."""
     shell: Shell = ctx.obj
-    book = rulebook_of(shell, name)
+    book = loaded(shell, name)
     cases = cases_beside(shell, name) if file is None else read_cases(shell.rulebook_text(file), file.name)
     if not cases:
         raise no_cases(name)
-    report = run_cases(book, cases)
+    report = run_fact_cases(book, cases) if isinstance(book, FactRulebook) else run_cases(book, cases)
     if as_json:
         echo_json(_document(book.name, report))
     else:

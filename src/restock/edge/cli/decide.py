@@ -143,7 +143,7 @@ def decider(book: Rulebook | FactRulebook, engine: str | None, module: str, quer
         raise InvalidInput("A query is answered backwards.", field="query", remedy="Leave --engine and --module out.")
     if isinstance(book, FactRulebook):
         way = way_to_ask(book, query) if query else way_of(book, book, engine, module)
-        return Decider(book.name, book.version, way, book.program.inputs, [one.name for one in book.program.types])
+        return Decider(book.name, book.version, way, book.inputs, [one.name for one in book.program.types])
     if query:
         raise no_query(book.name, query, [])
     if module not in ("", *book.modules):
@@ -197,7 +197,8 @@ Rules over facts take documents: flat fields by name, and facts by type as lists
 a line is answered: proved, solutions, the inputs that are missing.
 
 With --out a whole file is decided: its columns, the outputs (amounts as decimals),
-fired and error, a row for each row; an empty cell is an absent fact."""
+fired and error, a row for each row; an empty cell is an absent fact. Columns do that
+at once where they run the rules; another engine takes the rows in batches."""
 )
 @click.option(
     "--rulebook", "name", required=True, help="A name of the library, or a file: a path with /, .grl or .json."

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from restock.core.errors import InvalidInput, RestockError
 from restock.engine.rules import ENGINES, Decision, FactRulebook, Rulebook
+from restock.engine.rules.absence import only_given
 from restock.engine.rules.errors import meant
 from restock.engine.rules.fact_rulebook import AGENDA, NETWORK
 from restock.engine.rules.network import decide as decide_on_network
@@ -60,7 +61,7 @@ def way_of(book: Rulebook | FactRulebook, facts: FactRulebook, engine: str | Non
         order = {rule.name: place for place, rule in enumerate(book.rules)}
 
         def one(document: Mapping[str, object]) -> Made:
-            used = book.facts(document)
+            used = only_given(book.facts(document))
             made = decide_on_network(facts, document)
             return Made(made.outputs, tuple(sorted(made.fired, key=lambda name: order[name])), used)
     else:

@@ -1,4 +1,4 @@
-"""`restock decide --facts FILE.parquet --out FILE.parquet`: a whole catalogue through the columns engine."""
+"""`restock decide --facts FILE.parquet --out FILE.parquet`: a whole catalogue, by columns where they run the rules."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from restock.core.errors import InvalidInput
 from restock.edge.cli.output import note
 from restock.edge.files.decided import CATALOGUES, decide_file
 from restock.engine.rules import Rulebook
-
-ENGINE = "columns"
-"""The engine of whole files."""
 
 
 def is_catalogue(facts: str, out: str | None) -> bool:
@@ -27,15 +24,19 @@ def is_catalogue(facts: str, out: str | None) -> bool:
 
 def decide_catalogue(book: Rulebook, facts: Path, out: Path, engine: str | None, module: str) -> bool:
     """Decide a file, say how many rows, and tell whether all could be decided."""
-    if engine not in (None, ENGINE):
-        remedy = f"Leave --engine out, or give --engine {ENGINE}."
-        raise InvalidInput(f"The {engine} engine does not decide whole files.", field="engine", remedy=remedy)
-    reason = book.plan(module=module).reasons[ENGINE]
-    if reason:
-        remedy = "Give the facts as JSON lines; `restock rules plan` says which engines run the rules."
-        raise InvalidInput(f"The {ENGINE} engine cannot run {book.name}: {reason}.", remedy=remedy)
+    plan = book.plan(module=module)
+    chosen = engine or plan.catalogue
+    if chosen not in plan.reasons:
+        raise InvalidInput(
+            f"The {chosen} engine takes documents, not rows.",
+            field="engine",
+            remedy=f"Give one of {', '.join(plan.reasons)}, or leave --engine out.",
+        )
+    if plan.reasons[chosen]:
+        remedy = "Leave --engine out; `restock rules plan` says which engines run the rules."
+        raise InvalidInput(f"The {chosen} engine cannot run {book.name}: {plan.reasons[chosen]}.", remedy=remedy)
     start = time.monotonic()
-    report = decide_file(book, facts, out, module=module)
+    report = decide_file(book, facts, out, engine=chosen, module=module)
     seconds = time.monotonic() - start
     note(f"{report.rows:,} rows decided into {out} in {seconds:.1f} s.")
     if report.errors:

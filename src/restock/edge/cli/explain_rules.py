@@ -128,7 +128,7 @@ def document(
     }
 
 
-def _pairs(values: Mapping[str, tuple[Value, Value]]) -> dict[str, dict[str, Value]]:
+def _pairs(values: Mapping[str, tuple[Value | None, Value | None]]) -> dict[str, dict[str, Value | None]]:
     return {name: {"before": before, "after": after} for name, (before, after) in values.items()}
 
 

@@ -48,6 +48,8 @@ def change_told(one: Change, output: str) -> str:
 
 def shown_value(value: object) -> str:
     """Write a value as rules write it."""
+    if value is None:
+        return "absent"
     if isinstance(value, bool):
         return "true" if value else "false"
     return f'"{value}"' if isinstance(value, str) else quantity(value)

@@ -77,6 +77,8 @@ def shadow_told(found: Shadow) -> str:
     if not found.against:
         return "Nothing of this name is in force: there is nothing to compare it with."
     lines = [f"Against {short(found.against)}, which is in force:"]
+    if found.cases is not None:
+        return "\n".join([*lines, *_impact("cases", found.cases)])
     for title, one in (("newest plan", found.catalogue), ("kept decisions", found.past)):
         lines += _impact(title, one)
     return "\n".join(lines)

@@ -119,7 +119,7 @@ def _checked(shell: Shell, name: str, deep: bool) -> _Checked:
     except RestockError as error:
         return _Checked(name, name, [error])
     if isinstance(book, FactRulebook):
-        return _Checked(name, book.name, [], fact_lint(book.program), book.summary())
+        return _Checked(name, book.name, [], fact_lint(book), book.summary())
     findings = lint(book, possible_obstacles if installed() else None)
     if deep and not one_pass(book):
         known = {(one.place, one.kind) for one in findings}
@@ -204,6 +204,7 @@ for _command in (plan, sql, prove_all, test_all, diff, boundary_cases, fmt, expl
 
 def _field(one: Field) -> dict[str, str]:
     default = "computed" if one.derived is not None else "" if one.default is None else _shown(one.default)
+    default = "absent" if one.absent else default
     low, high = one.low, one.high
     span = f"{quantity(low)} to {quantity(high)}" if low is not None and high is not None else ", ".join(one.values)
     return {"name": one.name, "kind": one.kind, "default": default, "range": span}

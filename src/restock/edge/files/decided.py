@@ -33,11 +33,13 @@ class DecidedReport:
     errors: int
 
 
-def decide_file(book: Rulebook, source: Path, target: Path, *, module: str = "") -> DecidedReport:
+def decide_file(
+    book: Rulebook, source: Path, target: Path, *, engine: str | None = None, module: str = ""
+) -> DecidedReport:
     """Decide every row of a Parquet or CSV file into a Parquet file: its own columns, outputs, `fired` and `error`.
 
-    Raises InvalidInput when columns cannot run the rules, the file cannot be read, or a column is missing or of a wrong
-    type; then nothing is written.
+    By columns, or in batches by another engine. Raises InvalidInput when the engine cannot run the rules, the file cannot
+    be read, or a column is missing or of a wrong type; then nothing is written.
     """
     import polars  # noqa: PLC0415 - 100 ms that other commands do not pay
 
@@ -50,7 +52,7 @@ def decide_file(book: Rulebook, source: Path, target: Path, *, module: str = "")
         raise InvalidInput(missing, field="out", remedy="Make it first.")
     partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     try:
-        frame = book.decide_frame(_read(source), keep=True, module=module)
+        frame = book.decide_frame(_read(source), keep=True, engine=engine, module=module)
         frame.sink_parquet(partial)
         counts = polars.scan_parquet(partial, glob=False).select(polars.len(), polars.col("error").count().alias("bad"))
         rows, errors = counts.collect().row(0)

@@ -36,7 +36,7 @@ from restock.engine.rules.ir_patterns import (
     SetField,
     tests_of,
 )
-from restock.engine.rules.limits import MAX_FIRINGS, MAX_LOOKS, UNDECLARED_DECIMALS
+from restock.engine.rules.limits import MAX_FIRINGS, MAX_LOOKS, MAX_MATCHES, UNDECLARED_DECIMALS
 from restock.engine.rules.reference import Undefined, evaluate
 from restock.engine.rules.syntax import MAIN
 
@@ -134,6 +134,11 @@ class Agenda:
             try:
                 for values, handles in self.matches(rule.conditions, dict(self.memory.flat), ()):
                     found.append(Activation(rule, handles, values))
+                    if len(found) > MAX_MATCHES:
+                        message = (
+                            f"The rules match in more than {MAX_MATCHES:,} ways here; join patterns by equal fields."
+                        )
+                        raise self.source.error(rule.place, message)
             except Undefined as undefined:
                 raise self.source.error(undefined.place, f"Rule {rule.name}: {undefined}") from None
         return found

@@ -56,6 +56,11 @@ ATTRIBUTE_REASONS: Final = {
 NEVER_CALLED: Final = {
     "now": "A rule has no clock; give the date as an input.",
     "random": "A rule has no randomness: the same facts give the same decision.",
+    "format": "A rule does not format; whoever shows a value does.",
+    "print": "A rule decides and prints nothing; an explanation tells what fired.",
+    "log": "Log stands among the actions; a condition says nothing.",
+    "split": "A rule does not take texts apart; give the parts as a list of a fact.",
+    "join": "'+' joins two texts: a + b.",
     "avg": "'avg' divides, so it stands only directly inside round, floor or ceil: round(avg(a, b), 2).",
     "average": "'average' divides, so it stands only directly inside round, floor or ceil: round(avg(a, b), 2).",
 }
@@ -140,15 +145,12 @@ def _facts_in(rule: Rule) -> Iterator[Finding]:
 
 def _facts(node: Expression) -> Iterator[Finding]:
     """Give what is beyond scalar in an expression, outermost first and nothing inside it again."""
+    if isinstance(node, Binary) and node.operator in ("==", "!=") and isinstance(node.right, Null):
+        yield from _facts(node.left)
+        return
     if isinstance(node, Element):
         yield node.place, f"{_named(node)}; {RUNS_ELSEWHERE}.", ""
         return
-    if isinstance(node, Call) and node.function == "has":
-        yield (
-            node.place,
-            f"'has' asks whether a field of a fact is there; {RUNS_ELSEWHERE}; declare a default here.",
-            "",
-        )
     if isinstance(node, Name):
         yield from _object(node.name, node.place)
     if isinstance(node, Binary) and node.operator == "in" and not isinstance(node.right, Items):
@@ -169,9 +171,7 @@ def _object(name: str, place: Place) -> Iterator[Finding]:
 def _named(node: Element) -> str:
     match node:
         case Null():
-            return (
-                "There is no null in one set of fields: declare the input with a default; fields of facts may be null"
-            )
+            return "null stands only behind == or !=, and asks whether a value is there"
         case Pattern():
             return f"Typed patterns ('{node.type}(...)') look over many facts"
         case Quantified() if node.word == "not":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -29,12 +29,16 @@ _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?")
 _WORDS: Final[dict[str, bool]] = {"true": True, "false": False}
 _KEYS: Final = ("name", "facts", "module", "expect", "fired", "error", "breaks")
 
+Facts = tuple[dict[str, Value | tuple[Value, ...]], ...]
+"""Facts of one type; a field may be a list."""
+
 
 @dataclass(frozen=True)
 class Case:
     """One case. `expect` are some outputs, `fired` all rules in order, `error` a part of the refusal.
 
-    Every invariant must hold on it, but for those in `breaks`: known exceptions, each with its reason.
+    For rules over facts `documents` are the facts by type, and `expected` fields that they have in the end. Every
+    invariant must hold on it, but for those in `breaks`: known exceptions, each with its reason.
     """
 
     name: str
@@ -44,6 +48,8 @@ class Case:
     fired: tuple[str, ...] | None = None
     error: str = ""
     breaks: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, Facts] = field(default_factory=dict)
+    expected: dict[str, Facts] = field(default_factory=dict)
     place: Place = NOWHERE
 
 
@@ -122,16 +128,37 @@ class _Reader:
                 self._refuse(node, f"This case has no '{key}'.")
         fired = members.get("fired")
         breaks = self._values(members.get("breaks"), "'breaks'")
+        flat, documents = self._both(members["facts"], "'facts'")
+        expect, expected = self._both(members.get("expect"), "'expect'")
         return Case(
             self._text(members["name"], "'name'"),
-            self._values(members["facts"], "'facts'"),
+            flat,
             self._text(members["module"], "'module'") if "module" in members else "",
-            self._values(members.get("expect"), "'expect'"),
+            expect,
             None if fired is None else tuple(self._text(one, "a rule") for one in self._list(fired, "'fired'")),
             self._text(members["error"], "'error'") if "error" in members else "",
             {invariant: str(reason) for invariant, reason in breaks.items()},
+            documents,
+            expected,
             self._place(node),
         )
+
+    def _both(self, node: yaml.Node | None, what: str) -> tuple[dict[str, Value], dict[str, Facts]]:
+        """Read values, and under the name of a type one fact or a list of them."""
+        members = {} if node is None else self._mapping(node, what)
+        facts = {name: one for name, one in members.items() if _kind(one) != "scalar"}
+        flat = {name: self._value(one, name) for name, one in members.items() if name not in facts}
+        return flat, {name: tuple(self._facts(one, name)) for name, one in facts.items()}
+
+    def _facts(self, node: yaml.Node, name: str) -> Iterator[dict[str, Value | tuple[Value, ...]]]:
+        for one in self._list(node, f"'{name}'") if _kind(node) == "sequence" else [node]:
+            fields = self._mapping(one, f"A fact of '{name}'")
+            yield {path: self._field(value, path) for path, value in fields.items()}
+
+    def _field(self, node: yaml.Node, name: str) -> Value | tuple[Value, ...]:
+        if _kind(node) != "sequence":
+            return self._value(node, name)
+        return tuple(self._value(one, name) for one in self._list(node, f"'{name}'"))
 
     def _values(self, node: yaml.Node | None, what: str) -> dict[str, Value]:
         if node is None:

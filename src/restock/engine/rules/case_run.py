@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from restock.core.errors import InvalidInput, RestockError
 from restock.core.quantity import plain
+from restock.engine.rules.absence import with_bools
 from restock.engine.rules.case_file import Case
-from restock.engine.rules.decision import Decision
 from restock.engine.rules.errors import nearest
 from restock.engine.rules.explain import FiredRule
 from restock.engine.rules.ir import Program, RuleIR, Value, conjuncts
@@ -74,6 +74,9 @@ def run_cases(book: Rulebook, cases: Sequence[Case]) -> Report:
 
 
 def _run(book: Rulebook, case: Case, coverage: Coverage) -> Iterator[str]:
+    for name in (*case.documents, *case.expected):
+        yield f"'{name}' is a list of facts, and these rules decide one set of fields"
+        return
     try:
         if case.module:
             decision = book.decide(case.facts, module=case.module)
@@ -92,31 +95,33 @@ def _run(book: Rulebook, case: Case, coverage: Coverage) -> Iterator[str]:
     if case.error:
         yield f'expected an error with "{case.error}", found a decision'
         return
-    yield from _different(case.expect, decision)
-    yield from _fired_otherwise(case, decision)
+    yield from different(case.expect, decision.outputs)
+    yield from fired_otherwise(case, decision.fired)
     yield from _broken(book, case, broken)
 
 
-def _different(expect: Mapping[str, Value], decision: Decision) -> Iterator[str]:
+def different(expect: Mapping[str, Value], outputs: Mapping[str, Value]) -> Iterator[str]:
+    """Say which outputs are other than expected."""
     for name, value in expect.items():
-        if name not in decision.outputs:
-            meant = nearest(name, decision.outputs)
+        if name not in outputs:
+            meant = nearest(name, outputs)
             yield f"there is no output '{name}'" + (f"; did you mean {meant}?" if meant else "")
-        elif type(value) is not type(decision.outputs[name]) or value != decision.outputs[name]:
-            yield f"{name}: expected {_shown(value)}, found {_shown(decision.outputs[name])}"
+        elif type(value) is not type(outputs[name]) or value != outputs[name]:
+            yield f"{name}: expected {_shown(value)}, found {_shown(outputs[name])}"
 
 
-def _fired_otherwise(case: Case, decision: Decision) -> Iterator[str]:
-    if case.fired is None or case.fired == decision.fired:
+def fired_otherwise(case: Case, fired: tuple[str, ...]) -> Iterator[str]:
+    """Say how the rules that fired are other than a case says."""
+    if case.fired is None or case.fired == fired:
         return
-    missing = [name for name in case.fired if name not in decision.fired]
-    extra = [name for name in decision.fired if name not in case.fired]
+    missing = [name for name in case.fired if name not in fired]
+    extra = [name for name in fired if name not in case.fired]
     if missing:
         yield f"fired: expected also {', '.join(missing)}"
     if extra:
         yield f"fired: did not expect {', '.join(extra)}"
     if not missing and not extra:
-        yield f"fired: expected in the order {', '.join(case.fired)}, found {', '.join(decision.fired)}"
+        yield f"fired: expected in the order {', '.join(case.fired)}, found {', '.join(fired)}"
 
 
 def _broken(book: Rulebook, case: Case, broken: Mapping[str, str]) -> Iterator[str]:
@@ -153,7 +158,8 @@ def turns(
     program: Program, facts: Mapping[str, Value], fired: Iterable[FiredRule]
 ) -> Iterator[tuple[RuleIR, Mapping[str, Value]]]:
     """Give each rule with the values that stand at its turn, cycle by cycle until the last firing."""
-    values = {one.name: one.default for one in program.outputs if one.default is not None} | dict(facts)
+    values = {one.name: one.default for one in program.outputs if one.default is not None}
+    values |= with_bools(program.inputs, facts)
     waiting = deque(fired)
     while True:
         for rule in program.rules:

@@ -38,7 +38,11 @@ def decide_arrays(evaluator: Evaluator, given: Mapping[str, Array]) -> dict[str,
     missing = {name: numpy.ma.getmaskarray(array) for name, array in arrays.items() if numpy.ma.isMaskedArray(array)}
     plain = {name: numpy.ma.getdata(array) for name, array in arrays.items()}
     columns = {name: _coded(program, one, plain[name]) for name, one in fields.items()}
-    compiled = NumpyColumns(program, {name: name in missing for name in fields})
+    for one in program.inputs:
+        if one.presence_of in fields:
+            absent = missing.get(one.presence_of)
+            columns[one.name] = numpy.ones(rows, numpy.bool_) if absent is None else ~absent
+    compiled = NumpyColumns(program, {name: name in missing for name in columns})
     return _Result(evaluator, program, fields, plain, missing).of(compiled.run(columns, missing, rows))
 
 

@@ -83,7 +83,7 @@ class _Finish:
         import polars  # noqa: PLC0415 - as above
 
         if one.kind == "number":
-            return _decimal_type(one)
+            return decimal_type(one)
         if one.kind == "bool":
             return polars.Boolean()
         return polars.Enum(self._program.texts.known) if self._program.coded(one) else polars.String()
@@ -135,19 +135,13 @@ class _Finish:
         for given in facts.iter_rows(named=True):
             try:
                 decision = self._decide_one(self._ordinary(given))
-                self._refuse_wide(decision)
+                refuse_wide(decision, self._outputs)
                 rows.append({**decision.outputs, FIRED: list(decision.fired), ERROR: None})
             except RestockError as error:
                 rows.append({ERROR: RestockError.__str__(error)})
         results = {**self._outputs, FIRED: self._list, ERROR: self.schema[ERROR]}
         columns = {name: [row.get(name) for row in rows] for name in results}
         return polars_frame(columns, results)
-
-    def _refuse_wide(self, decision: Decision) -> None:
-        for name, value in decision.outputs.items():
-            if not _fits(value, self._outputs[name]):
-                message = f"{shown(value) if isinstance(value, Decimal) else value} is wider than a column of decimals."
-                raise InvalidInput(message, field=name, remedy="Declare the inputs' decimals, or decide JSON lines.")
 
     def _ordinary(self, given: dict[str, Any]) -> dict[str, Any]:
         """Read true and false in a column of texts, as the columns do."""
@@ -156,7 +150,7 @@ class _Finish:
         return given | {name: word == "true" for name, word in words.items() if word in ("true", "false")}
 
 
-def _decimal_type(one: Field) -> polars.Decimal:
+def decimal_type(one: Field) -> polars.Decimal:
     """Give the narrowest of three types that holds an output, or the widest there is."""
     import polars  # noqa: PLC0415 - as above
 
@@ -167,6 +161,14 @@ def _decimal_type(one: Field) -> polars.Decimal:
         if widest < INT64_LIMIT:
             return polars.Decimal(INT64_DIGITS + 1, one.decimals)
     return polars.Decimal(MOST_DIGITS, min(one.decimals, MOST_DIGITS // 2))
+
+
+def refuse_wide(decision: Decision, columns: Mapping[str, polars.DataType]) -> None:
+    """Refuse a decision that its columns cannot hold. Raises InvalidInput that names the output."""
+    for name, value in decision.outputs.items():
+        if not _fits(value, columns[name]):
+            message = f"{shown(value) if isinstance(value, Decimal) else value} is wider than a column of decimals."
+            raise InvalidInput(message, field=name, remedy="Declare the inputs' decimals, or decide JSON lines.")
 
 
 def _fits(value: object, kind: polars.DataType) -> bool:

@@ -35,6 +35,10 @@ def given_columns(program: ColumnsProgram, schema: Schema, prefix: str = "") -> 
     inputs = [one for one in columns_read(program) if one.name in schema]
     found = {one.name: _given(program, one, schema[one.name], prefix + one.name) for one in inputs}
     for one in program.inputs:
+        if one.presence_of in found:
+            missing = found[one.presence_of].missing
+            found[one.name] = Given(~missing if missing is not True else False, inside=True)
+    for one in program.inputs:
         if one.name not in found and not one.optional:
             unknown = nearest(one.name, [name for name in schema if name not in found])
             error = missing_input(one.name)

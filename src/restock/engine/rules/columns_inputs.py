@@ -47,7 +47,7 @@ def columns_read(program: ColumnsProgram) -> tuple[Field, ...]:
     names = dict.fromkeys(one.name for one in program.inputs)
     names |= dict.fromkeys(fields_read(*(one.derived for one in program.inputs if one.derived is not None)))
     fields = program.program.fields()
-    return tuple(fields[name] for name in names)
+    return tuple(fields[name] for name in names if not fields[name].presence_of)
 
 
 class _Completion:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
@@ -88,6 +88,9 @@ def build_field(
     """Make a field from its declaration; the second part is a default that must still be typed."""
     kind, values = _kind(source, written.type, enums)
     default, derived = _default(source, written, kind)
+    if written.optional and (written.role == "output" or written.default is not None):
+        what = "An output always has a value" if written.role == "output" else "An input with a default is never absent"
+        raise source.error(written.place, f"{what}; leave 'optional' out.")
     if written.role == "output":
         if derived is not None:
             raise source.error(derived.place, "The default of an output is a fixed value.")
@@ -99,9 +102,21 @@ def build_field(
         if written.low is not None:
             raise source.error(written.place, "Only a number has a range.")
         return Field(
-            written.name, _role(written), kind, 0, None, None, default, None, True, False, values, place=written.place
+            written.name,
+            _role(written),
+            kind,
+            0,
+            None,
+            None,
+            default,
+            None,
+            True,
+            False,
+            values,
+            absent=written.optional,
+            place=written.place,
         ), derived
-    return _number(source, written, default), derived
+    return replace(_number(source, written, default), absent=written.optional), derived
 
 
 def _number(source: SourceText, written: FieldDeclaration, default: Value | None) -> Field:

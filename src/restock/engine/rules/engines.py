@@ -47,9 +47,12 @@ def _row_by_row(decide: Callable[[Evaluator, Facts], Decision]) -> DecideMany:
     return decide_many
 
 
+COLUMNS = "columns"
+"""The engine of whole catalogues."""
+
 TABLE: tuple[Engine, ...] = (
     Engine("row", lambda evaluator: evaluator.reason_against_row, _row_by_row(Evaluator.by_row), 1, 2),
-    Engine("columns", lambda evaluator: evaluator.reason_against_columns, decide_by_columns, 3, 1),
+    Engine(COLUMNS, lambda evaluator: evaluator.reason_against_columns, decide_by_columns, 3, 1),
     Engine("sql", lambda evaluator: evaluator.reason_against_sql, Evaluator.by_sql, 4, 4),
     Engine("reference", lambda _: "", _row_by_row(Evaluator.by_reference), 2, 3),
 )

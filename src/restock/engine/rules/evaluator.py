@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from restock.core.errors import InvalidInput, RestockError
+from restock.engine.rules.absence import only_given
 from restock.engine.rules.columns import ColumnsProgram
 from restock.engine.rules.columns_fit import fit_columns
 from restock.engine.rules.decision import Decision
@@ -132,7 +133,7 @@ class Evaluator:
         """Decide with the reference engine."""
         inputs, done = self.reference(facts)
         outputs = plain_values({one.name: done.values[one.name] for one in self.program.outputs})
-        return Decision(outputs, tuple(firing.rule.name for firing in done.firings), inputs)
+        return Decision(outputs, tuple(firing.rule.name for firing in done.firings), only_given(inputs))
 
     def _by_row(self, facts: Facts, row: RowProgram) -> Decision:
         try:
@@ -149,7 +150,7 @@ class Evaluator:
             return self._read(facts)
         except (NotOrdinary, ArithmeticError, ValueError, TypeError):
             used = self.facts(facts)
-            return tuple(scaled(one, used[one.name]) for one in row.inputs), used
+            return tuple(scaled(one, used[one.name]) for one in row.inputs), only_given(used)
 
     def decision(self, results: tuple[RowValue, ...], used: dict[str, Value]) -> Decision:
         """Make a decision from what the row function gives: scaled outputs and, last, the mask of fired rules."""
@@ -161,7 +162,7 @@ class Evaluator:
             results = row.function(*(scaled(one, used[one.name]) for one in row.inputs))
         except (ZeroDivisionError, OverflowError):
             return self.by_reference(facts)
-        return self.decision(results, used)
+        return self.decision(results, only_given(used))
 
     def _names(self, row: RowProgram, mask: int) -> tuple[str, ...]:
         """Name the fired rules; a million products show a dozen different masks."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from restock.engine.rules.absence import only_given, presence
 from restock.engine.rules.arithmetic import EXACT, shown
 from restock.engine.rules.ir import Compare, Const, Expr, Program, Read, RuleIR, Value, conjuncts, fields_read, kind_of
 from restock.engine.rules.reference import Run, evaluate, plain_values
@@ -74,26 +75,31 @@ def explain(program: Program, facts: Mapping[str, Value], done: Run) -> Explanat
     names = {firing.rule.name for firing in done.firings}
     return Explanation(
         plain_values({one.name: done.values[one.name] for one in program.outputs}),
-        dict(facts),
+        only_given(facts),
         tuple(
             FiredRule(
                 firing.rule.name,
                 firing.rule.salience,
                 firing.rule.description,
-                plain_values(firing.reads),
+                plain_values(_shown(firing.reads, facts)),
                 plain_values(firing.writes),
             )
             for firing in done.firings
         ),
-        tuple(_not_fired(rule, done.values) for rule in program.rules if rule.name not in names),
+        tuple(_not_fired(rule, done.values, facts) for rule in program.rules if rule.name not in names),
     )
 
 
-def _not_fired(rule: RuleIR, values: Mapping[str, Value]) -> NotFiredRule:
+def _shown(read: Mapping[str, Value], facts: Mapping[str, Value]) -> dict[str, Value]:
+    """Leave out the value that only fills the place of an absent input; that it is absent is told."""
+    return {name: value for name, value in read.items() if facts.get(presence(name)) is not False}
+
+
+def _not_fired(rule: RuleIR, values: Mapping[str, Value], facts: Mapping[str, Value]) -> NotFiredRule:
     """Find the first false condition on the last values: the rules settled, so there is one."""
     for test, text in zip(conjuncts(rule.condition), rule.tests, strict=True):
         if not evaluate(test, values):
-            read = plain_values({name: values[name] for name in fields_read(test)})
+            read = plain_values(_shown({name: values[name] for name in fields_read(test)}, facts))
             threshold = _threshold(rule.name, test, text, values)
             return NotFiredRule(rule.name, rule.salience, rule.description, text, read, threshold)
     raise AssertionError("a rule whose condition holds has fired")

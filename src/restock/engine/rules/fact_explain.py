@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
+from restock.engine.rules.absence import only_given, presence
 from restock.engine.rules.agenda import Agenda, Values
 from restock.engine.rules.explain import Explanation, FiredRule, NotFiredRule
 from restock.engine.rules.ir import Expr, Value, fields_read
@@ -56,7 +57,7 @@ class Explainer:
         for kind, found in agenda.memory.facts.items():
             self._names |= {handle: f"{kind.partition('~')[0]} {at}" for at, handle in enumerate(found, 1)}
         given = {one.name: agenda.memory.flat[one.name] for one in program.inputs if one.name in agenda.memory.flat}
-        self._given = plain_values(given) | self._of_facts(derived=False)
+        self._given = plain_values(only_given(given)) | self._of_facts(derived=False)
 
     def explanation(self) -> Explanation:
         """Explain what the agenda did."""
@@ -191,6 +192,7 @@ def _named(values: Mapping[str, FactValue], bound: Mapping[str, str]) -> dict[st
 
 def _told(values: Mapping[str, FactValue]) -> dict[str, Value]:
     """Give values as people read them: an absent one is left out, a list is one text."""
+    values = {name: value for name, value in values.items() if values.get(presence(name)) is not False}
     lists = {name: ", ".join(map(print_value, value)) for name, value in values.items() if isinstance(value, tuple)}
     plain = {name: value for name, value in values.items() if value is not None and not isinstance(value, tuple)}
     both = lists | plain_values(plain)

@@ -7,14 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from restock.engine.rules.fact_rulebook import FactRulebook
 from restock.engine.rules.finding import Finding
 from restock.engine.rules.ir import fields_read
 from restock.engine.rules.ir_patterns import AppendTo, FactProgram, FactRule, SetField, place_of_read, reads_of
+from restock.engine.rules.syntax import Statement
 
 
-def fact_lint(program: FactProgram) -> list[Finding]:
+def fact_lint(book: FactRulebook) -> list[Finding]:
     """Look through rules over facts."""
-    return list(_loops(program))
+    return [*unproved(book), *_loops(book.program)]
+
+
+def unproved(book: FactRulebook) -> list[Finding]:
+    """Say of each assumption and invariant that nobody holds it: what is proved is one set of fields."""
+    remedy = "Take it out, or put it into a rulebook over one set of fields."
+    claims = [one for one in book.syntax.declarations if isinstance(one, Statement)]
+    return [
+        Finding(
+            "warning", "promise", "", one.place, f"The {one.word} is not proved: these are rules over facts.", remedy
+        )
+        for one in claims
+    ]
 
 
 def _loops(program: FactProgram) -> Iterator[Finding]:

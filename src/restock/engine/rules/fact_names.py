@@ -53,6 +53,10 @@ class Draft:
         head, dot, rest = name.partition(".")
         return f"{self.types[head].partition('~')[0]}.{rest}" if dot and head in self.types else name
 
+    def of_fact(self, name: str) -> bool:
+        """Tell whether a read name is a field of a fact."""
+        return name.partition(".")[0] in self.types
+
 
 @dataclass
 class Drafts:
@@ -87,8 +91,12 @@ class Drafts:
         match node:
             case Name():
                 return replace(node, name=draft.canonical(node.name))
+            case Binary(right=Null(), left=Name() as asked) if not draft.of_fact(asked.name):
+                return Call("has", (asked,), node.place)
             case Binary(right=Null()):
                 return Literal(True, node.place)
+            case Call(function="has", arguments=(Name() as asked,)) if not draft.of_fact(asked.name):
+                return node
             case Binary(operator="in", right=Name()):
                 left, right = self._canonical(draft, node.left), self._canonical(draft, node.right)
                 return Binary("==", left, right, node.place)
@@ -158,7 +166,7 @@ def _learn(draft: Draft, drafts: Drafts) -> None:
 
 
 def _learn_names(node: Expression, draft: Draft, drafts: Drafts) -> None:
-    if isinstance(node, Name) and node.name.partition(".")[0] in draft.types:
+    if isinstance(node, Name) and draft.of_fact(node.name):
         drafts.fact_fields.setdefault(draft.canonical(node.name), node.place)
     if isinstance(node, Binary) and node.operator == "in" and isinstance(node.right, Name):
         drafts.lists.add(draft.canonical(node.right.name))
@@ -168,7 +176,7 @@ def _learn_names(node: Expression, draft: Draft, drafts: Drafts) -> None:
         asked = node.arguments[0]
     if isinstance(node, Call) and node.function in ("#first", "#last") and isinstance(node.arguments[0], Name):
         drafts.kinded.add(draft.canonical(node.arguments[0].name))
-    if isinstance(asked, Name):
+    if isinstance(asked, Name) and draft.of_fact(asked.name):
         drafts.optional.add(draft.canonical(asked.name))
     for child in children(node):
         _learn_names(child, draft, drafts)

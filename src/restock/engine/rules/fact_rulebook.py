@@ -16,7 +16,7 @@ from restock.engine.rules.errors import Problems, SourceText, meant
 from restock.engine.rules.explain import Explanation
 from restock.engine.rules.fact_explain import Explainer
 from restock.engine.rules.fact_memory import Memory, flat_reader
-from restock.engine.rules.ir import Value
+from restock.engine.rules.ir import Field, Value
 from restock.engine.rules.ir_patterns import FactProgram
 from restock.engine.rules.parser import parse
 from restock.engine.rules.printer import print_rulebook
@@ -72,6 +72,11 @@ class FactRulebook:
     def rules(self) -> tuple[str, ...]:
         """Give the names of the rules, each once, in firing order."""
         return tuple(dict.fromkeys(rule.name for rule in self.program.rules))
+
+    @property
+    def inputs(self) -> tuple[Field, ...]:
+        """The flat fields a caller gives."""
+        return tuple(one for one in self.program.inputs if not one.presence_of)
 
     def summary(self) -> str:
         """Say in one line what loaded: how many rules, types and queries, and which engines run them."""

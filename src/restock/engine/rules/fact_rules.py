@@ -7,12 +7,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import cast
 
+from restock.engine.rules.absence import guarded, presence, refuse_unasked, there
 from restock.engine.rules.dates import FORMS, read_date
 from restock.engine.rules.errors import Place, RuleError, SourceText, nearest
 from restock.engine.rules.fact_names import Draft, Drafts, Setting, tests_in
 from restock.engine.rules.fact_scopes import Gathered, Grouped, Matched, Scoped
-from restock.engine.rules.fact_typer import FactTyper, always, guarded, needed
-from restock.engine.rules.ir import Const, Expr, Field, conjuncts
+from restock.engine.rules.fact_typer import FactTyper, always, needed
+from restock.engine.rules.ir import Apply, Const, Expr, Field, Read, conjuncts
 from restock.engine.rules.ir_patterns import (
     AppendTo,
     Check,
@@ -43,10 +44,17 @@ class RuleTyper:
         names = self._names()
         kinds = {name: fields[full].kind for name, full in names.items() if full in fields}
         allowed = {name: fields[full].values for name, full in names.items() if full in fields}
-        self._typer = FactTyper(source, kinds, allowed)
-        self._optional = frozenset(
-            name for name, full in names.items() if full in drafts.optional and full not in drafts.lists
-        )
+        flat = frozenset(name for name in names if presence(name) in fields)
+        of_facts = frozenset(name for name, full in names.items() if full in drafts.fact_fields)
+        self._typer = FactTyper(source, kinds, allowed, flat, of_facts)
+        self._tests_held: list[Expr] = []
+        self._asked: dict[str, Expr] = {name: there(name) for name in flat}
+        self._asked |= {
+            name: Apply("bool", "has", (Read("text", name),))
+            for name, full in names.items()
+            if name in of_facts and full in drafts.optional and full not in drafts.lists
+        }
+        self._flat = flat
         self._lists = {name for name, full in names.items() if full in drafts.lists}
 
     def _names(self) -> dict[str, str]:
@@ -72,6 +80,12 @@ class RuleTyper:
         except RuleError as error:
             self._errors.append(error)
             return []
+        self._tests_held = [
+            test
+            for one in conditions
+            if isinstance(one, Match | Check)
+            for test in (one.tests if isinstance(one, Match) else (one.test,))
+        ]
         actions: list[FactAction] = []
         for at in range(len(self._draft.rule.actions)):
             try:
@@ -130,12 +144,12 @@ class RuleTyper:
         value: Expr = Const("number", Decimal(1))
         if one.function != "count":
             value = self._typer.typed(one.value, "number", f"'{one.function}' takes numbers")
-        tests = (*needed(value, self._optional), *self._tests(one.tests))
+        tests = (*needed(value, self._asked), *self._tests(one.tests))
         return Gather(one.name, one.type, one.variable, cast(Function, one.function), value, tests, one.place)
 
     def _tests(self, tests: list[Expression]) -> Iterator[Expr]:
         for written in tests:
-            for test in conjuncts(guarded(self._typer.condition(written), self._optional)):
+            for test in conjuncts(guarded(self._typer.condition(written), self._asked)):
                 if not always(test):
                     yield test
 
@@ -155,6 +169,7 @@ class RuleTyper:
     def _setting(self, one: Setting) -> FactAction:
         name = f"{one.variable}.{one.field}" if one.variable else one.field
         value = self._typer.assigned(name, one.value)
+        refuse_unasked(self._source, self._draft.rule.name, value, self._flat, self._tests_held)
         if not one.variable:
             return SetField("", one.field, value, one.place)
         many = name in self._lists

@@ -189,9 +189,7 @@ class ScopeReader:
     ) -> list[Expression]:
         """Read a test. `found` takes an accumulate that stands inside it."""
         if isinstance(node, Multifield) and node.word in ("first", "last", "all"):
-            path = self.full(Name(node.path, node.place), scope, bare)
-            assert isinstance(path, Name), "a list is a name"
-            scope.lists.add(path.name)
+            path = self._list_path(node, scope, bare)
             if node.variable:
                 item: Expression = path if node.word == "all" else Call(f"#{node.word}", (path,), node.place)
                 scope.meaning[node.variable] = item
@@ -217,12 +215,21 @@ class ScopeReader:
                 return rebuilt(node, lambda part: self.full(part, scope, bare, found))
 
     def _list_test(self, node: Multifield, scope: Scope, bare: Callable[[str], str]) -> Expression:
-        path = self.full(Name(node.path, node.place), scope, bare)
-        assert isinstance(path, Name), "a list is a name"
-        scope.lists.add(path.name)
+        path = self._list_path(node, scope, bare)
         if node.word == "not_empty":
             return Unary("!", Call("#empty", (path,), node.place), node.place)
         return Call(f"#{node.word}", (path,), node.place)
+
+    def _list_path(self, node: Multifield, scope: Scope, bare: Callable[[str], str]) -> Name:
+        """Read the name of a list, which is a field of a fact that a pattern found."""
+        path = self.full(Name(node.path, node.place), scope, bare)
+        if not isinstance(path, Name) or path.name.partition(".")[0] not in scope.types:
+            kind, _, field_name = node.path.rpartition(".")
+            example = f"$o: {kind or 'Order'}() && $o.{field_name}"
+            message = f"'{node.path}' is no list of a fact that a pattern found; name the fact: {example} count > 1."
+            raise self._error(node.place, message)
+        scope.lists.add(path.name)
+        return path
 
     def _meaning(self, node: Name, scope: Scope, bare: Callable[[str], str]) -> Expression:
         if node.name in scope.meaning:

@@ -28,6 +28,7 @@ def inputs_used(program: Program) -> tuple[Field, ...]:
     nodes = [rule.condition for rule in program.rules]
     nodes += [write.value for rule in program.rules for write in rule.writes]
     read = set(fields_read(*nodes))
+    read |= {one.presence_of for one in program.inputs if one.presence_of and one.name in read}
     return tuple(one for one in program.inputs if one.name in read)
 
 
@@ -39,11 +40,17 @@ class FactReader:
         self.used = inputs_used(program)
 
     def complete(self, facts: Facts) -> dict[str, Value]:
-        """Give every input that rules read, from the facts, from others or from its default. Raises InvalidInput."""
+        """Give every input that rules read, from the facts, from others or from its default. Raises InvalidInput.
+
+        Of an input that may be absent also the bool that says whether it is there; facts that were completed before may
+        be completed again.
+        """
         return {one.name: self._input(one, facts) for one in self.used}
 
     def _input(self, one: Field, facts: Facts) -> Value:
         given = facts.get(one.name)
+        if one.presence_of:
+            return given is not False and facts.get(one.presence_of) is not None
         if given is not None:
             return read_value(one, given)
         if one.derived is not None:

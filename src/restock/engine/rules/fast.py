@@ -41,13 +41,17 @@ def compile_reader(inputs: tuple[Field, ...]) -> Read:
     for at, one in enumerate(inputs):
         lines += [f"    {line}" for line in _read_one(at, one, space)]
     arguments = "".join(f"n{at}, " for at in range(len(inputs)))
-    used = ", ".join(f"{one.name!r}: v{at}" for at, one in enumerate(inputs))
-    lines.append(f"    return ({arguments}), {{{used}}}")
+    used = ", ".join(f"{one.name!r}: v{at}" for at, one in enumerate(inputs) if not one.presence_of)
+    lines.append(f"    used = {{{used}}}")
+    lines += [f"    if not n{at}: del used[{one.presence_of!r}]" for at, one in enumerate(inputs) if one.presence_of]
+    lines.append(f"    return ({arguments}), used")
     exec(compile("\n".join(lines), "<facts>", "exec"), space)  # noqa: S102 - names are quoted by repr
     return cast(Read, space["read"])
 
 
 def _read_one(at: int, one: Field, space: dict[str, object]) -> list[str]:
+    if one.presence_of:
+        return [f"n{at} = get({one.name!r}) is not False and get({one.presence_of!r}) is not None"]
     lines = [f"v{at} = get({one.name!r})", f"t = type(v{at})"]
     if one.kind == "number":
         space[f"read{at}"] = _reader(one)

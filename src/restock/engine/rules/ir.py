@@ -164,7 +164,8 @@ class Field:
     A number has `decimals` and lies in `low..high` (None: no bound is known). `default` is what stands before any rule
     fires, or what an absent input gets; `derived` computes an absent input from others. `checked` says that writes
     outside the declared range are an error at run time. `values` are the texts an enum allows; empty allows any.
-    `helper` marks an input that no rule reads: it only serves to compute others.
+    `helper` marks an input that no rule reads: it only serves to compute others. `absent` marks an input that may be
+    absent (see `absence`): its default then only fills its place; `presence_of` names it in the bool that says so.
     """
 
     name: str
@@ -179,6 +180,8 @@ class Field:
     checked: bool = False
     values: tuple[str, ...] = ()
     helper: bool = False
+    absent: bool = field(default=False, repr=False)
+    presence_of: str = field(default="", repr=False)
     place: Place = field(default=NOWHERE, compare=False, repr=False)
 
     @property

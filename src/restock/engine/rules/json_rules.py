@@ -52,12 +52,29 @@ class Translated:
             line += piece.text.count("\n") + 2
         self.text = "\n\n".join(piece.text for piece in pieces) + "\n"
 
+    def source(self) -> SourceText:
+        """Give the text so that its errors name their place in the document."""
+        return _Placed(self._name, self.text, self)
+
     def placed(self, error: RuleError) -> RuleError:
         """Give an error of the text with the place in the document: `mine.json rules[2]`, line and column in that rule."""
+        if error.rulebook != self._name:
+            return error
         start, place = next(((at, name) for at, name in reversed(self._starts) if at <= error.line), (1, ""))
         name = f"{self._name} {place}".strip()
         at = Place(error.line - start + 1, error.column)
         return RuleError(name, at, error.source_line, error.message, error.suggestion)
+
+
+class _Placed(SourceText):
+    """The text of a document, with its places there."""
+
+    def __init__(self, name: str, text: str, document: Translated) -> None:
+        super().__init__(name, text)
+        self._document = document
+
+    def error(self, place: Place, message: str, suggestion: str = "") -> RuleError:
+        return self._document.placed(super().error(place, message, suggestion))
 
 
 def grl_of_json(text: str, name: str) -> str:

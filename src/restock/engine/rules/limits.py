@@ -43,8 +43,17 @@ MAX_CYCLES = 100
 MAX_FIRINGS = 10_000
 """Most firings of one evaluation over facts; then the rules that still fire are named."""
 
-MAX_LOOKS = 50_000_000
-"""Facts that the agenda looks at in one evaluation: about a minute, which joins without a key pass with few facts."""
+MAX_LOOKS = 10_000_000
+"""Facts that the agenda looks at in one evaluation: a minute or two, which joins without a key pass with few facts."""
+
+MAX_MATCHES = 300_000
+"""Matches that the agenda holds at once: some hundred megabytes, and thirty times what may fire."""
+
+MAX_PAIRS = 50_000_000
+"""Pairs of a match and a fact that the network looks at between two `fire_all`: some ten seconds."""
+
+MAX_HELD = 3_000_000
+"""Matches of several patterns that a network holds at once: a gigabyte."""
 
 INT64_LIMIT = 2**63
 """What columns and SQL can hold: |value| x 10^decimals of every field and intermediate stays below."""

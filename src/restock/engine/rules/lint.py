@@ -136,6 +136,7 @@ def _fields(program: Program) -> Iterator[Finding]:
     for rule in program.rules:
         nodes += [rule.condition, *(write.value for write in rule.writes)]
     read, written = set(fields_read(*nodes)), {target for rule in program.rules for target in rule.targets}
+    read |= {one.presence_of for one in program.inputs if one.name in read}
     for one in program.inputs:
         if one.declared and one.name not in read:
             message = f"The input '{one.name}' is never read."

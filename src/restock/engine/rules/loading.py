@@ -19,17 +19,18 @@ from restock.engine.rules.rulebook import Rulebook
 JSON: Final = ".json"
 """How the name of rules in JSON ends."""
 
-TAKEN: Final = "`restock decide` and `restock rules check`, plan, show, explain and fmt take it."
+TAKEN: Final = "`restock decide` and `restock rules check`, plan, show, explain, fmt, test and submit take it."
 """What a person can do with rules over facts where one set of fields is asked for."""
 
 
 def load(text: str, name: str) -> Rulebook | FactRulebook:
     """Read and check a text. Raises RuleError for the first thing wrong, InvalidInput where JSON has another shape."""
     if not name.endswith(JSON):
-        return _loaded(SourceText(name, text))
+        source = SourceText(name, text)
+        return _loaded(source, source)
     document = translated(text, name)
     try:
-        return _loaded(SourceText(name, document.text))
+        return _loaded(SourceText(name, document.text), document.source())
     except RuleError as error:
         raise document.placed(error) from None
 
@@ -63,11 +64,17 @@ def check(text: str, name: str) -> list[RuleError]:
     return [document.placed(error) for error in _check(SourceText(name, document.text))]
 
 
-def _loaded(source: SourceText) -> Rulebook | FactRulebook:
+def _loaded(source: SourceText, shown: SourceText) -> Rulebook | FactRulebook:
+    """Load a text; errors while it decides are those of `shown`, which knows places that people know."""
     syntax, errors = parse(source)
     if errors:
         raise errors[0]
-    return Rulebook.of(source, syntax) if first_beyond(source, syntax) is None else FactRulebook.of(source, syntax)
+    try:
+        if first_beyond(source, syntax) is None:
+            return Rulebook(shown, syntax, resolve(source, syntax))
+        return FactRulebook(shown, syntax, resolve_facts(source, syntax))
+    except Problems as problems:
+        raise problems.errors[0] from None
 
 
 def _check(source: SourceText) -> list[RuleError]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from difflib import SequenceMatcher
 from typing import Final
@@ -12,7 +13,8 @@ from restock.engine.rules.errors import Place, RuleError, SourceText, nearest
 from restock.engine.rules.ir import Field, Kind, Value
 from restock.engine.rules.limits import MAX_ERRORS, MAX_FIELDS, UNDECLARED_DECIMALS, UNDECLARED_LIMIT
 from restock.engine.rules.published import WELL_KNOWN
-from restock.engine.rules.syntax import Assignment, Call, Expression, Name, RulebookSyntax, children
+from restock.engine.rules.syntax import Assignment, Binary, Call, Expression, Name, RulebookSyntax, children
+from restock.engine.rules.syntax_patterns import Null
 
 SLIP: Final = 0.9  # a float: likeness of names, no quantity
 """Likeness above which an undeclared name is taken for a slip of the pen: one letter in eleven."""
@@ -32,6 +34,7 @@ def inferred_fields(
 ) -> dict[str, Field]:
     """Give all fields: the declared ones, then inputs and outputs from use; names that cannot be either are errors."""
     written, read = _used(syntax)
+    asked = _asked(syntax)
     fields = dict(declared.fields)
     for name, place in written.items():
         if name not in fields:
@@ -45,6 +48,8 @@ def inferred_fields(
         if name not in fields and len(errors) < MAX_ERRORS:
             kind = kinds.get(name, "text")  # none was found where a pattern stands in a call, which the typer refuses
             _read_only(source, name, place, kind, fields, declared, errors, tuple(written))
+            if fields[name].default is None and fields[name].derived is None:
+                fields[name] = replace(fields[name], absent=name in asked)
     if len(fields) > MAX_FIELDS:
         errors.append(source.error(Place(1, 1), f"There are more than {MAX_FIELDS} fields."))
     return fields
@@ -85,6 +90,21 @@ def _used(syntax: RulebookSyntax) -> tuple[dict[str, Place], dict[str, Place]]:
             for name in _names(node):
                 read.setdefault(name.name, name.place)
     return written, read
+
+
+def _asked(syntax: RulebookSyntax) -> set[str]:
+    """Give the names of which a rule asks whether they are there."""
+    nodes: list[Expression] = [rule.condition for rule in syntax.rules]
+    nodes += [action.value for rule in syntax.rules for action in rule.actions if isinstance(action, Assignment)]
+    found: set[str] = set()
+    while nodes:
+        node = nodes.pop()
+        match node:
+            case Call(function="has", arguments=(Name() as name,)) | Binary(right=Null(), left=Name() as name):
+                found.add(name.name)
+            case _:
+                nodes += children(node)
+    return found
 
 
 def _names(node: Expression) -> Iterator[Name]:

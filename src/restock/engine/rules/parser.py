@@ -217,8 +217,9 @@ class Parser(BlockParser):
         if self.is_word("default"):
             self.advance()
             default = self.expression()
+        optional = self._word_accepted("optional")
         self._end_of_declaration()
-        return FieldDeclaration(role, name, kind, low, high, default, place)
+        return FieldDeclaration(role, name, kind, low, high, default, optional, place)
 
     def _type(self) -> TypeName:
         if self.here.kind != "name":
@@ -291,6 +292,12 @@ class Parser(BlockParser):
         if not self.is_word(word):
             raise self.error(f"Expected '{word}', found {self.here.shown()}.", suggestion=self._like(word))
         self.advance()
+
+    def _word_accepted(self, word: str) -> bool:
+        if not self.is_word(word):
+            return False
+        self.advance()
+        return True
 
     def _like(self, word: str) -> str:
         return nearest(self.here.text, [word]) if self.here.kind == "name" else ""

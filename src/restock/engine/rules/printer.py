@@ -143,6 +143,8 @@ def _field(declaration: FieldDeclaration) -> str:
         parts.append(f"in {plain(declaration.low)}..{plain(declaration.high)}")
     if declaration.default is not None:
         parts.append(f"default {print_expression(declaration.default)}")
+    if declaration.optional:
+        parts.append("optional")
     return " ".join(parts) + ";"
 
 

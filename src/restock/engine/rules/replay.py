@@ -38,7 +38,9 @@ def replay(book: Rulebook, facts: Facts) -> Replay:
     assert decision == book.decide(facts, engine="reference"), "the engines agree"
     values = dict(decision.facts)
     for one in claimed_inputs(book.program):
-        if one.name not in values:
+        if one.presence_of:
+            values[one.name] = facts.get(one.name) is not False and facts.get(one.presence_of) is not None
+        elif one.name not in values:
             given = facts.get(one.name, one.default)
             values[one.name] = read_value(one, given if given is not None else zero(one))
     return Replay(decision, values | decision.outputs)

@@ -1,18 +1,20 @@
 """Passes 3 to 6 in order: syntax to a typed program. Everything wrong in the text is collected, one error a rule at least.
 
 A text that declares inputs must declare all of them; one that declares none has them inferred from use: what is read
-and never written is an input, what is written is an output that starts at 0, false or "".
+and never written is an input, one that may be absent where a rule asks for it, what is written is an output that starts
+at 0, false or "".
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from restock.engine.rules.absence import guarded, refuse_unasked, there, with_presence
 from restock.engine.rules.beyond import never, scalar_refusals
 from restock.engine.rules.declarations import Declared, read_declarations
 from restock.engine.rules.errors import Problems, RuleError, SourceText
 from restock.engine.rules.infer import infer_kinds
-from restock.engine.rules.ir import Claim, Field, Program, RuleIR, Write, conjuncts, fields_read
+from restock.engine.rules.ir import Claim, Expr, Field, Program, RuleIR, Write, conjuncts, fields_read
 from restock.engine.rules.limits import MAX_ERRORS
 from restock.engine.rules.module_rules import check_modules
 from restock.engine.rules.names import inferred_fields
@@ -41,12 +43,14 @@ def resolve(source: SourceText, syntax: RulebookSyntax) -> Resolved:
     known = {name: one.kind for name, one in declared.fields.items()}
     kinds = infer_kinds(known, syntax.rules, [])
     fields = inferred_fields(source, syntax, declared, kinds, errors)
+    fields = with_presence(fields)
     kinds = {name: one.kind for name, one in fields.items()}
-    typer = ExpressionTyper(source, kinds, {name: one.values for name, one in fields.items()})
+    absent = {one.presence_of for one in fields.values() if one.presence_of}
+    typer = ExpressionTyper(source, kinds, {name: one.values for name, one in fields.items()}, absent)
     fields = derive_defaults(source, declared, fields, typer, errors)
-    rules = _typed_rules(syntax, fields, typer, errors)
-    assumed = _claims(declared, "assume", typer, errors)
-    invariants = _claims(declared, "invariant", typer, errors)
+    rules = _typed_rules(source, syntax, fields, typer, errors)
+    assumed = _claims(declared, "assume", typer, asked_of(fields), errors)
+    invariants = _claims(declared, "invariant", typer, asked_of(fields), errors)
     if errors:
         raise Problems(errors[:MAX_ERRORS])
     return _measured(source, fields, rules, assumed, invariants)
@@ -112,7 +116,8 @@ def derive_defaults(
         try:
             derived = typer.assigned(name, expression)
             for other in fields_read(derived):
-                if fields[other].role != "input" or other in declared.derived:
+                read = fields[other]
+                if read.role != "input" or other in declared.derived or read.absent or read.presence_of:
                     message = f"A default may read plain inputs; '{other}' is not one."
                     raise source.error(expression.place, message)
             result[name] = replace(fields[name], derived=derived)
@@ -122,14 +127,19 @@ def derive_defaults(
 
 
 def _typed_rules(
-    syntax: RulebookSyntax, fields: dict[str, Field], typer: ExpressionTyper, errors: list[RuleError]
+    source: SourceText,
+    syntax: RulebookSyntax,
+    fields: dict[str, Field],
+    typer: ExpressionTyper,
+    errors: list[RuleError],
 ) -> list[RuleIR]:
     found: list[RuleIR] = []
+    asked = asked_of(fields)
     for rule in syntax.rules:
         if len(errors) >= MAX_ERRORS:
             break
         try:
-            condition = typer.condition(rule.condition)
+            condition, tests = _condition(rule, typer, asked)
         except RuleError as error:
             errors.append(error)
             continue
@@ -137,13 +147,30 @@ def _typed_rules(
         for action in rule.actions:
             if isinstance(action, Assignment) and action.target in fields:
                 try:
-                    writes.append(Write(action.target, typer.assigned(action.target, action.value), action.place))
+                    value = typer.assigned(action.target, action.value)
+                    refuse_unasked(source, rule.name, value, asked, (condition,))
+                    writes.append(Write(action.target, value, action.place))
                 except RuleError as error:
                     errors.append(error)
-        tests = tuple(print_expression(part) for part in _written_conjuncts(rule.condition))
         assert len(tests) == len(conjuncts(condition)), "texts and conjuncts belong together"
         found.append(_rule(rule, RuleIR("", 0, False, "", condition, tuple(writes), "", tests)))
     return found
+
+
+def asked_of(fields: dict[str, Field]) -> dict[str, Expr]:
+    """Give for each input that may be absent what asks whether it is there."""
+    return {one.presence_of: there(one.presence_of) for one in fields.values() if one.presence_of}
+
+
+def _condition(rule: Rule, typer: ExpressionTyper, asked: dict[str, Expr]) -> tuple[Expr, tuple[str, ...]]:
+    """Give a rule's condition, and the text of each of its parts; a part asked before another is told as what it asks."""
+    condition = guarded(typer.condition(rule.condition), asked)
+    tests: list[str] = []
+    for part in _written_conjuncts(rule.condition):
+        text = print_expression(part)
+        *before, _ = conjuncts(guarded(typer.condition(part), asked)) if asked else [condition]
+        tests += [*(fields_read(one)[0] for one in before), text]
+    return condition, tuple(tests)
 
 
 def _rule(rule: Rule, typed: RuleIR) -> RuleIR:
@@ -166,12 +193,14 @@ def _written_conjuncts(condition: Expression) -> tuple[Expression, ...]:
     return (condition,)
 
 
-def _claims(declared: Declared, word: str, typer: ExpressionTyper, errors: list[RuleError]) -> tuple[Claim, ...]:
+def _claims(
+    declared: Declared, word: str, typer: ExpressionTyper, asked: dict[str, Expr], errors: list[RuleError]
+) -> tuple[Claim, ...]:
     found: list[Claim] = []
     for claim in declared.claims:
         if claim.word == word:
             try:
-                found.append(Claim(claim.text, typer.condition(claim.condition), claim.place))
+                found.append(Claim(claim.text, guarded(typer.condition(claim.condition), asked), claim.place))
             except RuleError as error:
                 errors.append(error)
     return tuple(found)

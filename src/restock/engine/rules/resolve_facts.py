@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from restock.engine.rules.absence import with_presence
 from restock.engine.rules.beyond import never
 from restock.engine.rules.declarations import Declared, read_declarations
 from restock.engine.rules.errors import Problems, RuleError, SourceText
@@ -58,6 +59,8 @@ def resolve_facts(source: SourceText, syntax: RulebookSyntax) -> FactProgram:
     kinds |= dict.fromkeys(drafts.undecided, "text")
     fields = _fields(source, syntax, declared, drafts, kinds, errors)
     kinds = {name: one.kind for name, one in fields.items()}
+    drafts.optional |= {name for name, one in fields.items() if one.absent and name in drafts.fact_fields}
+    fields = with_presence({name: _never_flat(name, one, drafts) for name, one in fields.items()})
     flat = ExpressionTyper(source, kinds, {name: one.values for name, one in fields.items()})
     fields = derive_defaults(source, declared, fields, flat, errors)
     rules = [rule for draft in drafts.rules for rule in RuleTyper(source, draft, drafts, fields, errors).rules()]
@@ -90,6 +93,11 @@ def _fields(
         declared.fields[name] = Field(name, "output", "number")
     pseudo = RulebookSyntax(syntax.declarations, tuple(drafts.pseudo_rules()))
     return inferred_fields(source, pseudo, declared, kinds, errors)
+
+
+def _never_flat(name: str, one: Field, drafts: Drafts) -> Field:
+    """Leave what may be absent of facts to the facts, which know null; only flat inputs get a bool beside them."""
+    return replace(one, absent=False) if name in drafts.fact_fields else one
 
 
 def _program(

@@ -12,11 +12,12 @@ from restock.engine.rules.columns import ColumnsProgram
 from restock.engine.rules.columns_arrays import decide_arrays
 from restock.engine.rules.columns_frame import decide_frame
 from restock.engine.rules.decision import Decision
-from restock.engine.rules.engines import Plan, decide_many_best, engine_named, plan_engines
+from restock.engine.rules.engines import COLUMNS, Plan, decide_many_best, engine_named, plan_engines
 from restock.engine.rules.errors import Problems, SourceText, meant
 from restock.engine.rules.evaluator import Evaluator
 from restock.engine.rules.explain import Explanation, explain
 from restock.engine.rules.flips import Flip, flips
+from restock.engine.rules.frame_rows import decide_rows
 from restock.engine.rules.ir import Field, Program, Value, fields_read
 from restock.engine.rules.modules import module_program
 from restock.engine.rules.parser import parse
@@ -81,8 +82,8 @@ class Rulebook:
 
     @property
     def inputs(self) -> tuple[Field, ...]:
-        """The fields a caller gives; optional ones have a default or are computed from others."""
-        return self._program.inputs
+        """The fields a caller gives; optional ones have a default, are computed from others, or may be absent."""
+        return tuple(one for one in self._program.inputs if not one.presence_of)
 
     @property
     def outputs(self) -> tuple[Field, ...]:
@@ -167,18 +168,21 @@ class Rulebook:
             return decide_many_best(evaluator, rows)
         return engine_named(engine, evaluator).decide_many(evaluator, rows)
 
-    def decide_frame(self, frame: Frame, *, keep: bool = False, module: str = "") -> Frame:
-        """Decide every row of a frame at once, by the columns engine.
+    def decide_frame(self, frame: Frame, *, keep: bool = False, engine: str | None = None, module: str = "") -> Frame:
+        """Decide every row of a frame, all at once by the columns engine, or in batches by another of ENGINES.
 
         The frame has a column for each fact: integers, decimals or decimal text for numbers, bools, texts; null is an
         absent fact. Other columns are ignored; with `keep` they come first in the result. The result has one row for
         each row, in order: the outputs (amounts as decimals, known texts as an enum), `fired` (names of rules) and
         `error` (null, or why the row could not be decided; its outputs are then null). A lazy frame stays lazy.
 
-        Raises InvalidInput when columns cannot run the rules, or a column is missing or of a wrong type.
+        Raises InvalidInput when the engine cannot run the rules, or a column is missing or of a wrong type.
         """
         evaluator = self._evaluator(module)
-        decided = decide_frame(evaluator, frame.lazy(), keep=keep)
+        if engine in (None, COLUMNS):
+            decided = decide_frame(evaluator, frame.lazy(), keep=keep)
+        else:
+            decided = decide_rows(engine_named(engine, evaluator), evaluator, frame.lazy(), keep=keep)
         return cast("Frame", decided.collect(engine="streaming") if hasattr(frame, "height") else decided)
 
     def decide_arrays(self, columns: Mapping[str, Array], *, module: str = "") -> dict[str, Array]:

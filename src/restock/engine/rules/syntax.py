@@ -105,6 +105,7 @@ class FieldDeclaration:
     low: Decimal | None = None
     high: Decimal | None = None
     default: Expression | None = None
+    optional: bool = False
     place: Place = field(default=NOWHERE, compare=False, repr=False)
 
 

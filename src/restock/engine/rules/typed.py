@@ -5,11 +5,13 @@ Sugar goes away here: `in`, `sum` and the aliases of functions become the few no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final, cast
 
 from restock.core.quantity import plain
+from restock.engine.rules.absence import there
 from restock.engine.rules.errors import Place, RuleError, SourceText, nearest
 from restock.engine.rules.infer import AVERAGES, literal_kind
 from restock.engine.rules.ir import (
@@ -29,6 +31,7 @@ from restock.engine.rules.ir import (
 )
 from restock.engine.rules.parser_expressions import COMPARISONS
 from restock.engine.rules.syntax import Binary, Call, Element, Expression, Items, Literal, Name, Unary
+from restock.engine.rules.syntax_patterns import Null
 from restock.engine.rules.wildcards import wildcard
 
 Join = Callable[[Expr, Expr], Expr]
@@ -56,6 +59,7 @@ _SIGNATURES: Final[dict[str, tuple[Kind, int, int, Kind]]] = {
     "contains": ("text", 2, 2, "bool"),
     "startsWith": ("text", 2, 2, "bool"),
     "endsWith": ("text", 2, 2, "bool"),
+    "has": ("text", 1, 1, "bool"),
 }
 """Kind of the arguments, their least and greatest count, kind of the result."""
 
@@ -66,12 +70,19 @@ _WORDS: Final[dict[Kind, str]] = {"number": "a number", "text": "a text", "bool"
 
 
 class ExpressionTyper:
-    """Gives expressions their kinds, for one text with known fields and the texts that enum fields allow."""
+    """Gives expressions their kinds, for one text knowing fields, the texts that enums allow, what may be absent."""
 
-    def __init__(self, source: SourceText, kinds: Mapping[str, Kind], allowed: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self,
+        source: SourceText,
+        kinds: Mapping[str, Kind],
+        allowed: Mapping[str, tuple[str, ...]],
+        absent: Collection[str] = (),
+    ) -> None:
         self._source = source
         self._kinds = kinds
         self._allowed = allowed
+        self._absent = absent
 
     def condition(self, node: Expression) -> Expr:
         """Type a condition."""
@@ -112,6 +123,18 @@ class ExpressionTyper:
             case Element():
                 raise self._error(node.place, "Facts and lists cannot stand inside a value or a comparison.")
 
+    def _presence(self, node: Expression, whole: Expression) -> Expr:
+        """Type the question whether an input is there: `has(x)`, `x != null`."""
+        if not isinstance(node, Name):
+            raise self._error(whole.place, "Only an input or a field of a fact may be absent: has(mail), mail == null.")
+        name = self._name(node)
+        if node.name not in self._absent:
+            message = (
+                f"'{node.name}' is never absent: only an input declared optional is (input {node.name}: … optional;)."
+            )
+            raise self._error(whole.place, message)
+        return replace(there(node.name), place=name.place)
+
     def _name(self, node: Name) -> Expr:
         kind = self._kinds.get(node.name)
         if kind is None:
@@ -128,7 +151,7 @@ class ExpressionTyper:
         if operator == "matches":
             return self._expression(wildcard(self._source, node))
         if operator in COMPARISONS:
-            return self._compare(operator, self._expression(node.left), self._expression(node.right), place)
+            return self._comparison(node)
         if operator == "/":
             raise self._error(place, "A division may stand only directly inside round, floor or ceil: round(a / b, 2).")
         if operator in ("contains", "startsWith", "endsWith"):
@@ -139,6 +162,12 @@ class ExpressionTyper:
             return Apply("text", "join", (left, right), place)
         left = self._required(left, "number", node.left.place, f"'{operator}' takes numbers")
         return Arithmetic(operator, left, self.typed(node.right, "number", f"'{operator}' takes numbers"), place)
+
+    def _comparison(self, node: Binary) -> Expr:
+        if isinstance(node.right, Null) and node.operator in ("==", "!="):
+            present = self._presence(node.left, node)
+            return present if node.operator == "!=" else Not(present, node.place)
+        return self._compare(node.operator, self._expression(node.left), self._expression(node.right), node.place)
 
     def _compare(self, operator: str, left: Expr, right: Expr, place: Place) -> Expr:
         if kind_of(left) != kind_of(right):
@@ -169,6 +198,8 @@ class ExpressionTyper:
         function = _ALIASES.get(node.function, node.function)
         if function in ("round", "floor", "ceil"):
             return self._rounding(function, node)
+        if function == "has" and len(node.arguments) == 1:
+            return self._presence(node.arguments[0], node)
         signature = _SIGNATURES.get(function)
         if signature is None:
             suggestion = nearest(node.function, FUNCTIONS)
@@ -178,7 +209,9 @@ class ExpressionTyper:
         kind, least, most, result = signature
         if not least <= len(node.arguments) <= most:
             count = str(least) if least == most else f"{least} to {most}"
-            raise self._error(node.place, f"'{function}' takes {count} arguments, not {len(node.arguments)}.")
+            raise self._error(
+                node.place, f"'{function}' takes {count} argument{'s' * (count != '1')}, not {len(node.arguments)}."
+            )
         arguments = [self.typed(one, kind, f"'{function}' takes {_WORDS[kind]}") for one in node.arguments]
         if function == "sum":
             return _balanced(arguments, lambda first, second: Arithmetic("+", first, second, node.place))

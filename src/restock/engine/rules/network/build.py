@@ -37,6 +37,7 @@ from restock.engine.rules.network.nodes import (
     Inside,
     Join,
     Node,
+    Work,
 )
 from restock.engine.rules.network.strata import own_claims
 from restock.engine.rules.network.terminal import Terminal, Writing
@@ -79,6 +80,7 @@ class Builder:
     def __init__(self, program: FactProgram, before: Callable[[Fact, str, int], Any]) -> None:
         self._program = program
         self._code = Code()
+        self.work = Work()
         self._alphas: dict[tuple[str, str], Alpha] = {}
         self.kinds: dict[str, Kind] = {name: Kind({}, [], {}) for name in (FLAT, *(one.name for one in program.types))}
         self._entries: dict[str, Node] = {}
@@ -145,7 +147,9 @@ class Builder:
         if way not in node.ways:
             function = self._code.function
             facts = alpha.index(right, function("f", right))
-            join = Join(node.depth + 1, facts, function("t", left), function("f", right), self._test(test))
+            join = Join(
+                node.depth + 1, facts, function("t", left), function("f", right), self._test(test), self.work, one.place
+            )
             self._attach(way, join, node, one.type, alpha)
         return self._used(node.ways[way])
 
@@ -164,6 +168,8 @@ class Builder:
                 function("t", left),
                 function("f", right),
                 self._test(test),
+                self.work,
+                one.place,
                 one.function,
                 function("f", value),
             )

@@ -12,7 +12,7 @@ from typing import Any
 from restock.engine.rules.fact_writes import problem
 from restock.engine.rules.ir_patterns import FactProgram, action_reads_of
 from restock.engine.rules.network.build import Builder, shadow
-from restock.engine.rules.network.nodes import Alpha, Fact, Node, Token
+from restock.engine.rules.network.nodes import Alpha, Fact, Node, Token, Writes
 from restock.engine.rules.network.terminal import Terminal
 
 Plan = dict[Alpha, list[Node]]
@@ -33,27 +33,20 @@ def before(fact: Fact, path: str, rank: int) -> Any:
     if writes:
         ranks = [one for one in writes if one < rank]
         if ranks:
-            return last(writes[max(ranks)])
+            return writes[max(ranks)].last()
     return fact.base[path]
 
 
-def last(writes: dict[Token, Any]) -> Any:
-    """Give what the last match in the order of facts wrote."""
-    if len(writes) == 1:
-        return next(iter(writes.values()))
-    return writes[max(writes, key=_order)]
-
-
-def _order(token: Token) -> list[int]:
-    return [one.handle for one in token if isinstance(one, Fact)]
-
-
 class Engine:
-    """One network with its facts. Raises one of `FAILURES` where a rule has no value; it is then of no more use."""
+    """One network with its facts. Raises one of `FAILURES` where a rule has no value, TooMuch where facts meet too often.
+
+    It is of no more use then.
+    """
 
     def __init__(self, program: FactProgram) -> None:
         builder = Builder(program, before)
         self._kinds = builder.kinds
+        self._work = builder.work
         self._terminals = builder.terminals
         self._queue: list[int] = []
         for terminal in self._terminals:
@@ -142,6 +135,7 @@ class Engine:
 
     def fire(self, most: int) -> list[tuple[str, Token]]:
         """Fire what must fire, in the order of rules, at most so many times; what fired and its match."""
+        self._work.looked = 0
         fired: list[tuple[str, Token]] = []
         queue = self._queue
         while queue and len(fired) < most:
@@ -174,9 +168,12 @@ class Engine:
             values.append(value)
         for writing, value in zip(terminal.writings, values, strict=True):
             fact: Fact = token[writing.slot]
-            writes = fact.writes.setdefault(writing.path, {}).setdefault(terminal.rank, {})
+            by_rank = fact.writes.setdefault(writing.path, {})
+            writes = by_rank.get(terminal.rank)
+            if writes is None:
+                by_rank[terminal.rank] = writes = Writes()
             if token not in writes or writes[token] != value:
-                writes[token] = value
+                writes.put(token, value)
                 self._settle(fact, writing.path, terminal.rank)
 
     def _withdraw(self, terminal: Terminal, token: Token) -> None:
@@ -184,7 +181,7 @@ class Engine:
             fact: Fact = token[writing.slot]
             writes = fact.writes.get(writing.path)
             if writes and token in writes.get(terminal.rank, ()):
-                del writes[terminal.rank][token]
+                writes[terminal.rank].take(token)
                 if not writes[terminal.rank]:
                     del writes[terminal.rank]
                 self._settle(fact, writing.path, terminal.rank)
@@ -194,7 +191,7 @@ class Engine:
         if fact.handle < 0:
             return
         writes = fact.writes[path]
-        value = last(writes[max(writes)]) if writes else fact.base[path]
+        value = writes[max(writes)].last() if writes else fact.base[path]
         self._modify(fact, path, value)
         self._cast(fact, path, rank)
         self._read_again(fact, path, rank)

@@ -127,7 +127,7 @@ class Keyed:
         if at is None or field in self._derived_from:
             return self._slow(field)
         one = self._row.inputs[at]
-        if one.kind != "number" or one.derived is not None:
+        if one.kind != "number" or one.derived is not None or one.absent:
             return self._slow(field)
         self._applied[at] = one
         space: dict[str, Any] = {

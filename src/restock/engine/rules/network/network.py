@@ -13,6 +13,7 @@ from typing import Any
 
 from restock.core.errors import InvalidInput, NotFound
 from restock.engine.rules.agenda import Agenda
+from restock.engine.rules.errors import RuleError
 from restock.engine.rules.fact_memory import (
     MAX_FACTS,
     Memory,
@@ -29,7 +30,7 @@ from restock.engine.rules.ir_patterns import FactProgram, FactType
 from restock.engine.rules.limits import MAX_FIRINGS
 from restock.engine.rules.network.build import FLAT
 from restock.engine.rules.network.engine import FAILURES, Engine
-from restock.engine.rules.network.nodes import Fact
+from restock.engine.rules.network.nodes import Fact, TooMuch
 from restock.engine.rules.network.strata import reason_against_increments
 from restock.engine.rules.reference import plain_values
 
@@ -81,11 +82,19 @@ class Network:
         except FAILURES as failure:
             self._leave(failure)
             return None
+        except TooMuch as found:
+            raise self._too_much(found) from None
+
+    def _too_much(self, found: TooMuch) -> RuleError:
+        """Leave increments alone, whose nodes are half changed; the agenda has a bound of its own."""
+        self._leave(found)
+        return self.book.source.error(found.place, f"The rules {found} here; join patterns by equal fields.")
 
     def _leave(self, failure: Exception) -> None:
         """Leave increments alone from now on: the agenda says which rule has no value."""
         self._engine = None
-        self.reason = f"a rule had no value ({type(failure).__name__})"
+        what = "facts met in too many ways" if isinstance(failure, TooMuch) else "a rule had no value"
+        self.reason = f"{what} ({type(failure).__name__})"
         for fact in (self._flat, *self._facts.values()):
             fact.writes.clear()
             fact.update(fact.base)
@@ -118,6 +127,9 @@ class Network:
                 self._engine.update(fact, path, value)
             except FAILURES as failure:
                 self._leave(failure)
+            except TooMuch as found:
+                fact.base[path] = fact[path] = value
+                raise self._too_much(found) from None
         if self._engine is None:
             fact.base[path] = fact[path] = value
 
@@ -147,6 +159,8 @@ class Network:
                 return tuple([name for name, _ in fired])
             except FAILURES as failure:
                 self._leave(failure)
+            except TooMuch as found:
+                raise self._too_much(found) from None
         return self._from_scratch() if self._changed else ()
 
     @property

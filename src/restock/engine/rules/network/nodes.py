@@ -8,12 +8,14 @@ nodes hear of the fact from the deepest to the first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Any, Protocol
 
 from restock.engine.rules.agenda import aggregate, average
 from restock.engine.rules.arithmetic import EXACT
+from restock.engine.rules.errors import Place
+from restock.engine.rules.limits import MAX_HELD, MAX_PAIRS
 
 Token = tuple[Any, ...]
 Key = object
@@ -33,8 +35,67 @@ class Fact(dict[str, Any]):
         self.handle = handle
         self.base = base
         self.given = given
-        self.writes: dict[str, dict[int, dict[Token, Any]]] = {}
+        self.writes: dict[str, dict[int, Writes]] = {}
         self.tokens: dict[int, dict[Token, None]] = {}
+
+
+class Writes(dict[Token, Any]):
+    """What the matches of one rule wrote to a field: its value is that of the last match in the order of facts.
+
+    The last match is remembered, so that a thousand matches that set one field do not all look at one another.
+    """
+
+    __slots__ = ("_latest",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._latest: Token | None = None
+
+    def put(self, token: Token, value: Any) -> None:
+        """Note what a match writes."""
+        if (self._latest is not None and _order(token) >= _order(self._latest)) or not self:
+            self._latest = token
+        self[token] = value
+
+    def take(self, token: Token) -> None:
+        """Forget what a match wrote."""
+        del self[token]
+        if token == self._latest:
+            self._latest = None
+
+    def last(self) -> Any:
+        """Give what the last match wrote; there is one."""
+        if self._latest is None:
+            self._latest = max(self, key=_order)
+        return self[self._latest]
+
+
+def _order(token: Token) -> list[int]:
+    return [one.handle for one in token if isinstance(one, Fact)]
+
+
+class TooMuch(Exception):
+    """The facts meet in more ways than a network follows; `place` is the pattern where they meet."""
+
+    def __init__(self, place: Place, what: str) -> None:
+        super().__init__(what)
+        self.place = place
+
+
+class Work:
+    """What the joins of one network have done since the last `fire_all`, and hold; a bound for each."""
+
+    __slots__ = ("held", "looked")
+
+    def __init__(self) -> None:
+        self.looked = self.held = 0
+
+    def check(self, place: Place) -> None:
+        """Stop where it is too much. Raises TooMuch."""
+        if self.looked > MAX_PAIRS:
+            raise TooMuch(place, f"look at more than {MAX_PAIRS:,} pairs of facts")
+        if self.held > MAX_HELD:
+            raise TooMuch(place, f"match in more than {MAX_HELD:,} ways")
 
 
 class Alpha:
@@ -119,8 +180,12 @@ class Keyed(Node):
         left_key: Callable[[Token], Key],
         right_key: Callable[[Fact], Key],
         test: Callable[[Token, Fact], object] | None,
+        work: Work,
+        place: Place,
     ) -> None:
         super().__init__(depth)
+        self.work = work
+        self.place = place
         self.facts = facts
         self.left_key = left_key
         self.right_key = right_key
@@ -150,19 +215,25 @@ class Join(Keyed):
         self.keep(key, token, sign)
         facts = self.facts.get(key)
         if facts:
-            test = self.test
+            test, work = self.test, self.work
+            work.looked += len(facts)
             for fact in facts:
                 if test is None or test(token, fact):
+                    work.held += sign
                     self.emit((*token, fact), sign)
+            work.check(self.place)
 
     def right(self, fact: Fact, sign: int) -> None:
         """Join a fact with the tokens that are there."""
         tokens = self.tokens.get(self.right_key(fact))
         if tokens:
-            test = self.test
+            test, work = self.test, self.work
+            work.looked += len(tokens)
             for token in tokens:
                 if test is None or test(token, fact):
+                    work.held += sign
                     self.emit((*token, fact), sign)
+            work.check(self.place)
 
 
 class Filter(Node):
@@ -268,10 +339,12 @@ class Gathering(Keyed):
         left_key: Callable[[Token], Key],
         right_key: Callable[[Fact], Key],
         test: Callable[[Token, Fact], object] | None,
+        work: Work,
+        place: Place,
         function: str,
         value: Callable[[Fact], Any],
     ) -> None:
-        super().__init__(depth, facts, left_key, right_key, test)
+        super().__init__(depth, facts, left_key, right_key, test, work, place)
         self.function = function
         self.value = value
         self.sums: dict[Key, Sums] = {}
@@ -298,7 +371,9 @@ class Gathering(Keyed):
             sums.change(self.value(fact), sign, keeps=self.function in ("min", "max"))
             if not sums.count:
                 del self.sums[key]
-        for token in self.tokens.get(key, ()):
+        tokens = self.tokens.get(key, ())
+        self.work.looked += len(tokens)
+        for token in tokens:
             if self.test is None or self.test(token, fact):
                 self._tell(token, self._result(key, token))
 
@@ -315,5 +390,7 @@ class Gathering(Keyed):
     def _result(self, key: Key, token: Token) -> Decimal | None:
         if self.test is None:
             return self.sums[key].result(self.function) if key in self.sums else aggregate(self.function, [])
-        members: Iterable[Fact] = self.facts.get(key, ())
+        members: Collection[Fact] = self.facts.get(key, ())
+        self.work.looked += len(members)
+        self.work.check(self.place)
         return aggregate(self.function, [self.value(fact) for fact in members if self.test(token, fact)])

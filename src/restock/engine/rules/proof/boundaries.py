@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from restock.core.errors import RestockError
+from restock.engine.rules.absence import only_given
 from restock.engine.rules.case_run import turns
 from restock.engine.rules.ir import Compare, Expr, RuleIR, Value, conjuncts, kind_of
 from restock.engine.rules.proof.encoding import Encoded, encode
@@ -47,7 +48,8 @@ class _Maker:
     def __init__(self, book: Rulebook) -> None:
         self._book = book
         self._encoded: Encoded = encode(book.program, grid=True)
-        self._names = {one.name for one in claimed_inputs(book.program)}
+        claimed = claimed_inputs(book.program)
+        self._names = {one.name for one in claimed} | {one.presence_of for one in claimed}
         self._wanted = [self._of_rule(at, rule) for at, rule in enumerate(book.program.rules)]
         self._query: Query = Query(self._encoded.facts(), SECONDS)
         self._ordinary = self._encoded.ordinary()
@@ -94,7 +96,8 @@ class _Maker:
                     for found in self._query.examples(model, term, *rest, *self._ordinary):
                         facts = self._encoded.example(found)
                         if facts is not None and self._shows(rule, at, side, facts):
-                            kept = {name: value for name, value in facts.items() if name in self._names}
+                            known = only_given(facts)
+                            kept = {name: value for name, value in known.items() if name in self._names}
                             return Vector(rule.name, rule.tests[at], side, "yes", kept)
                     reached = "unknown"
         return Vector(rule.name, rule.tests[at], side, reached, {})

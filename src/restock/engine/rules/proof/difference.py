@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from restock.core.errors import InvalidInput
+from restock.engine.rules.absence import only_given
 from restock.engine.rules.errors import RuleError
 from restock.engine.rules.ir import Field, Program, Value
 from restock.engine.rules.proof.encoding import Encoded, encode
@@ -90,7 +91,17 @@ class _Pair:
 
 def _encoded(first: Rulebook, second: Rulebook, grid: bool) -> tuple[Encoded, Encoded]:
     one = encode(_common(first.program, second.program), grid=grid)
-    return one, encode(second.program, grid=grid, beside=one)
+    other = encode(second.program, grid=grid, beside=one)
+    for this, that in ((one, other), (other, one)):
+        this.assumed += [this.inputs[name] for name in _absent_here_only(this.program, that.program).values()]
+    return one, other
+
+
+def _absent_here_only(program: Program, other: Program) -> dict[str, str]:
+    """Give the inputs of both that may be absent in the first only, each with the bool that says it is there."""
+    known = {one.name for one in other.inputs}
+    bools = {one.presence_of: one.name for one in program.inputs if one.presence_of}
+    return {name: bool_name for name, bool_name in bools.items() if name in known and bool_name not in known}
 
 
 def _questions(one: Encoded, other: Encoded) -> list[Term]:
@@ -163,7 +174,7 @@ def _shown(
     found = plainest(tuple(fields.values()), facts, lambda tried: _different(first, second, tried))
     one, other = _decided(first, found), _decided(second, found)
     assert one is not None and other is not None, "the example was decided before"
-    return Difference("differs", found, one, other, rules, notes)
+    return Difference("differs", only_given(found), one, other, rules, notes)
 
 
 def _changed(first: Program, second: Program) -> Iterator[str]:
@@ -177,13 +188,16 @@ def _notes(first: Rulebook, second: Rulebook) -> Iterator[str]:
     for one, other in ((first, second), (second, first)):
         for role, fields in (("input", one.inputs), ("output", one.outputs)):
             known = {field.name for field in (other.inputs if role == "input" else other.outputs)}
-            missing = [field.name for field in fields if field.name not in known]
+            missing = [field.name for field in fields if field.name not in known and not field.presence_of]
             if missing:
                 yield f"only {one.name} has the {role}{'s' * (len(missing) > 1)} {', '.join(missing)}"
+        for name in _absent_here_only(one.program, other.program):
+            yield f"'{name}' may be absent in {one.name} only; compared where it is given"
     others = {field.name: field for field in second.inputs}
     for field_ in first.inputs:
         twin = others.get(field_.name)
         if twin is not None and (field_.low, field_.high, field_.decimals) != (twin.low, twin.high, twin.decimals):
             yield f"'{field_.name}' has another range or other decimals; compared where both accept it"
-        if twin is not None and (field_.default, field_.derived) != (twin.default, twin.derived):
+        absent = field_.absent or (twin is not None and twin.absent)
+        if twin is not None and not absent and (field_.default, field_.derived) != (twin.default, twin.derived):
             yield f"'{field_.name}' has another default; compared with the value given"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from restock.core.errors import InvalidInput
+from restock.engine.rules.absence import only_given
 from restock.engine.rules.errors import Place, RuleError
 from restock.engine.rules.ir import Claim, Value
 from restock.engine.rules.proof.encoding import Encoded, claimed, encode
@@ -74,7 +75,7 @@ class _Prover:
             outcome, reason, facts = self._proved(position, claim)
             milliseconds = round((time.perf_counter() - start) * 1000)
             outputs = replay(self._book, facts).decision.outputs if outcome == "counterexample" else {}
-            yield Proof(claim.text, claim.place, outcome, milliseconds, reason, facts, outputs)
+            yield Proof(claim.text, claim.place, outcome, milliseconds, reason, only_given(facts), outputs)
 
     def _proved(self, position: int, claim: Claim) -> tuple[Outcome, str, dict[str, Value]]:
         unshown: dict[str, Value] | None = None
@@ -96,7 +97,7 @@ class _Prover:
             return "unknown", f"no answer within {self._seconds} s", {}
         if encoded.terms.open:
             return "unknown", "it depends on texts that the rules do not mention", {}
-        shown = ", ".join(f"{name} {value}" for name, value in unshown.items())
+        shown = ", ".join(f"{name} {value}" for name, value in only_given(unshown).items())
         return "disagreement", f"the solver's example does not break it: {shown}", {}
 
     def _encoding(self, grid: bool) -> tuple[Encoded, Query, list[Term]]:

@@ -12,6 +12,7 @@ from itertools import combinations
 from typing import Final
 
 from restock.core.errors import InvalidInput, RestockError
+from restock.engine.rules.absence import only_given
 from restock.engine.rules.errors import meant
 from restock.engine.rules.ir import Const, Field, Value
 from restock.engine.rules.proof.encoding import Encoded, encode
@@ -32,9 +33,9 @@ MAX_STEPS: Final = 80
 
 @dataclass(frozen=True)
 class Change:
-    """Inputs with their values before and after, and what is then decided."""
+    """Inputs with their values before and after (None: absent), and what is then decided."""
 
-    inputs: dict[str, tuple[Value, Value]]
+    inputs: dict[str, tuple[Value | None, Value | None]]
     outputs: dict[str, Value]
 
     @property
@@ -58,10 +59,10 @@ def smallest_changes(
         )
     if decision.outputs[output] == wanted:
         return []
-    return sorted(_Search(book, decision.facts, output, wanted).changes(), key=lambda change: change.size)
+    return sorted(_Search(book, book.facts(facts), output, wanted).changes(), key=lambda change: change.size)
 
 
-def _share(before: Value, after: Value) -> Decimal:
+def _share(before: Value | None, after: Value | None) -> Decimal:
     if isinstance(before, Decimal) and isinstance(after, Decimal):
         return abs(after - before) / max(abs(before), Decimal(1))
     return Decimal(1)
@@ -135,9 +136,12 @@ class _Search:
         after = self._encoded.example(model)
         if after is None:
             return None
-        changed = {name: (value, after[name]) for name, value in self._facts.items() if after[name] != value}
+        moved = only_given(self._facts | {name: after[name] for name in self._facts})
+        known = only_given(self._facts)
+        names = [name for name in self._facts if known.get(name) != moved.get(name)]
+        changed = {name: (known.get(name), moved.get(name)) for name in names}
         try:
-            outputs = self._book.decide(self._facts | {name: new for name, (_, new) in changed.items()}).outputs
+            outputs = self._book.decide(moved).outputs
         except RestockError:
             return None
         right = outputs[self._output] != self._now if self._wanted is None else outputs[self._output] == self._wanted

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from restock.core.errors import RestockError
+from restock.engine.rules.absence import only_given
 from restock.engine.rules.arithmetic import EXACT, shown
 from restock.engine.rules.decision import Decision
 from restock.engine.rules.errors import SourceText
@@ -97,7 +98,7 @@ class SqlEngine:
         if row[-1]:
             return self._by_reference(used)
         outputs = {one.name: _value(one, row[at]) for at, one in enumerate(query.outputs, 1)}
-        return Decision(outputs, query.fired(row[1 + len(query.outputs) : -1]), used)
+        return Decision(outputs, query.fired(row[1 + len(query.outputs) : -1]), only_given(used))
 
     def _by_reference(self, used: dict[str, Value]) -> Decision | RestockError:
         try:
@@ -105,7 +106,7 @@ class SqlEngine:
         except RestockError as error:
             return error
         outputs = plain_values({one.name: done.values[one.name] for one in self._program.outputs})
-        return Decision(outputs, tuple(firing.rule.name for firing in done.firings), used)
+        return Decision(outputs, tuple(firing.rule.name for firing in done.firings), only_given(used))
 
 
 def decide_by_sql(source: SourceText, program: Program, rows: Iterable[Facts]) -> list[Decision | RestockError]:

@@ -52,6 +52,7 @@ def columns_needed(program: Program) -> tuple[Field, ...]:
     """Give the inputs that rules read, and those from which these are computed."""
     fields = program.fields()
     used = inputs_used(program)
+    used = tuple(one for one in used if not one.presence_of)
     parts = [fields[name] for one in used if one.derived is not None for name in fields_read(one.derived)]
     return tuple(dict.fromkeys((*used, *parts)))
 
@@ -81,6 +82,8 @@ class Inputs:
 
     def _input(self, one: Field) -> Term:
         column = self._columns.get(one.name)
+        if column is None and one.presence_of in self._columns:
+            return self._present(one)
         if column is not None and column.holds == "scaled":
             return self._scaled(one)
         if column is None:
@@ -99,6 +102,12 @@ class Inputs:
         if derived:
             otherwise = self._layers.column(f"computed_{one.name}", otherwise)
         return self._chosen(one, fine, value, otherwise)
+
+    def _present(self, one: Field) -> Term:
+        """Say whether a column has a value for an input that may be absent."""
+        given = self._given(self._fields[one.presence_of])
+        made = self._integers.made(f"({given.code} IS NOT NULL)", (given,), 0, 0)
+        return self._layers.define("there", replace(made, undefined=False))
 
     def _computable(self, one: Field) -> bool:
         """Tell whether the table has what the input is computed from where it is NULL."""

@@ -46,6 +46,9 @@ class Layers:
 
     def _add(self, hint: str, code: str, uses: frozenset[str]) -> str:
         plain = re.sub(r"[^a-z0-9]+", "_", hint.lower()).strip("_")[:MAX_HINT] or "x"
+        plain = (
+            f"x_{plain}" if plain[0].isdigit() else plain
+        )  # a name of other letters than these may leave digits only
         number = self._numbers[plain] = self._numbers.get(plain, 0) + 1
         name = f"{plain}_{number}"  # the number also keeps a field named order from being a word of SQL
         self._codes[name] = code
