@@ -47,10 +47,8 @@ class News:
         return packed([event for batch in batches for event in written(batch)])
 
     def _cut(self) -> Iterator[Batch]:
-        """Cut into batches: their identifiers share all but the last digits, which costs a part of new ones."""
-        told = self._told
-        for start in range(0, len(told), BATCH_EVENTS):
-            number = start & 0xFFFF
-            if not number:
-                stem, published = self._ids.new()[:-4], int(self._ids.short("INV")[-8:], 16)
-            yield Batch(1, stem, number, published + number, self._at, told[start : start + BATCH_EVENTS])
+        """Cut into batches: the last digits of their identifiers count, which costs a part of new ones."""
+        published = int(self._ids.short("INV")[-8:], 16)
+        for start in range(0, len(self._told), BATCH_EVENTS):
+            stem = self._ids.new()[:-4]
+            yield Batch(1, stem, published + start, self._at, self._told[start : start + BATCH_EVENTS])

@@ -45,11 +45,10 @@ class Told(msgspec.Struct, array_like=True, gc=False):
 
 
 class Batch(msgspec.Struct, gc=False):
-    """What stands in one row of the outbox: identifiers count on from the first, all have one moment."""
+    """What stands in one row of the outbox: identifiers count on within it, all have one moment."""
 
     form: Literal[1]
     stem: str
-    first: int
     published: int
     at: str
     told: list[Told]
@@ -103,7 +102,7 @@ def written(batch: Batch) -> list[Waiting]:
                 number[one.backordered],
             ),
         )
-        for place, published, one in zip(count(batch.first), count(batch.published), batch.told)
+        for place, (published, one) in enumerate(zip(count(batch.published), batch.told))
     ]
     return [Waiting(one.event_id, TOPIC, one.key, value) for one, value in zip(events, encode_all(events), strict=True)]
 
