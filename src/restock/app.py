@@ -28,7 +28,7 @@ from restock.engine.stream.producers import Producers
 from restock.engine.stream.registry import Conforming, Registry
 from restock.inventory import news as inventory_news
 from restock.inventory import store as inventory_store
-from restock.inventory.consumer import ORDERS_BATCH, InventoryConsumer
+from restock.inventory.consumer import ORDERS_AT_ONCE, ORDERS_BATCH, InventoryConsumer, order_in
 from restock.inventory.service import InventoryService
 from restock.orders import port as orders_port
 from restock.orders import store as orders_store
@@ -284,6 +284,8 @@ def _subscribers(
             inventory,
             inventory_store.ORDERS_INBOX,
             batch=ORDERS_BATCH,
+            at_once=ORDERS_AT_ONCE,
+            reading=order_in,
             on_bad=letters.of("inventory.orders"),
         ),
         Subscriber(

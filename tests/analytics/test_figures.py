@@ -10,14 +10,13 @@ from decimal import Decimal
 import pytest
 from counting import START, D, Shop, Sold
 
-from restock.analytics import seen
 from restock.analytics.model import MINUTES_KEPT
 from restock.analytics.port import WindowsRequest
 from restock.core.clock import SimulatedClock
 from restock.core.errors import InvalidInput
 from restock.core.event import Event
 from restock.core.ids import Ids
-from restock.engine.stream import Message, Record
+from restock.engine.stream import Message, Record, seen
 
 ids = Ids(SimulatedClock(START))
 WEEK = int(MINUTES_KEPT.total_seconds())

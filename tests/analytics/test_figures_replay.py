@@ -9,8 +9,9 @@ from counting import PARTITIONS, D, Shop, Sold, straight, told
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from restock.analytics import consumer, seen
+from restock.analytics import consumer
 from restock.core.ids import Ids
+from restock.engine.stream import seen
 from restock.engine.stream.members import Member
 
 numbers = count()

@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 from confluent_kafka import KafkaError
-from mock_kafka import OFFSET_COMMIT, PRODUCE, MockCluster
 
+from mock_kafka import OFFSET_COMMIT, PRODUCE, MockCluster
 from restock.adapters.kafka.stream import KafkaStream
 from restock.core.errors import InvalidInput, Unavailable
 from restock.engine.stream import Message, Record, partition_for

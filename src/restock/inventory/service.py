@@ -93,7 +93,7 @@ class InventoryService:
             news.tell(COUNTED, place, before, after)
         await store.put_items(tx, [Item(one.product_id) for one in counts], replace=False)
         await store.put_stock(tx, changed, at)
-        await store.OUTBOX.add_encoded(tx, news.events)
+        await store.OUTBOX.add_packed(tx, news.batches())
         return len(changed)
 
     def news(self, at: str) -> News:

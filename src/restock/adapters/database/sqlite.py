@@ -11,6 +11,7 @@ import asyncio
 import sqlite3
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -32,6 +33,9 @@ LOCK_WAIT_SECONDS = 30.0
 
 LOCK_RETRY_SECONDS = 0.002
 """First pause when another process writes; a group takes about a millisecond. Doubles up to 50 ms."""
+
+ROWS_AT_ONCE = 64
+"""Rows that one INSERT takes: at a third less each than one by one, and few enough for the 32,766 variables of SQLite."""
 
 SETUP_WAIT_MS = 10_000
 """How long opening a file waits for another process that is making it."""
@@ -67,8 +71,14 @@ class SqliteTransaction:
         if failpoints.armed:
             failpoint(f"{self._path.stem}.statement")
         compiled = statement.compiled(DIALECT)
+        start = touched = 0
         try:
-            return self._connection.executemany(compiled.text, map(compiled.values, rows)).rowcount
+            if len(rows) >= ROWS_AT_ONCE and (text := compiled.repeated(ROWS_AT_ONCE)):
+                values = list(map(compiled.values, rows))
+                for start in range(ROWS_AT_ONCE, len(rows) + 1, ROWS_AT_ONCE):
+                    several = list(chain.from_iterable(values[start - ROWS_AT_ONCE : start]))
+                    touched += self._connection.execute(text, several).rowcount
+            return touched + self._connection.executemany(compiled.text, map(compiled.values, rows[start:])).rowcount
         except sqlite3.IntegrityError as error:
             raise translated(error, self._path) from error
 

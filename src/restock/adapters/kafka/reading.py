@@ -17,6 +17,9 @@ SLICE_SECONDS = 0.1
 FETCH_WAIT_MS = 20
 """How long the broker may wait for records at the end of a partition: a read elsewhere waits behind it."""
 
+FIRST_SLICE, MOST_AT_ONCE = 8, 500
+"""Records taken at once before their size is known, and at most: a small fetch may hold many large, compressed ones."""
+
 PREFETCH_KBYTES = 16 << 10
 """What is fetched ahead at most: two reads of the largest kind."""
 
@@ -67,13 +70,14 @@ class Reader:
 
     def _until(self, consumer: Consumer, topic: str, high: int, limit: int) -> list[Record]:
         records: list[Record] = []
-        size, looks = 0, int(REQUEST_SECONDS / SLICE_SECONDS)
+        size, looks, ask = 0, int(REQUEST_SECONDS / SLICE_SECONDS), FIRST_SLICE
         while len(records) < limit and size < READ_BYTES and looks:
             found = consumer.consume(1, SLICE_SECONDS)  # waits for one: it would wait the whole time for more
             if not found:
                 looks -= 1
                 continue
-            found += consumer.consume(min(limit - len(records), 500) - 1, 0) if limit - len(records) > 1 else []
+            found += consumer.consume(min(limit - len(records), ask) - 1, 0) if limit - len(records) > 1 else []
+            ask = min(ask * 2, MOST_AT_ONCE)
             for message in found:
                 error = message.error()
                 if error is not None and error.code() == KafkaError._PARTITION_EOF:

@@ -43,6 +43,7 @@ from restock.engine.stream.port import (
     TopicFacts,
     Watermarks,
     check_message,
+    check_messages,
     checked_name,
     checked_partitions,
     headers_bytes,
@@ -135,10 +136,9 @@ class KafkaStream:
 
     async def publish(self, messages: Sequence[Message]) -> list[Position]:
         """Store all messages; return their places once every copy the cluster asks for has them."""
-        for one in messages:
-            check_message(one.topic, one.key, one.value, headers_bytes(one.topic, one.headers))
-            if one.topic not in self._counts:
-                await self.partitions(one.topic)
+        check_messages(messages)
+        for topic in {one.topic for one in messages}.difference(self._counts):
+            await self.partitions(topic)
         return await self._stored([(BY_KEY, one) for one in messages])
 
     async def publish_to(self, placed: Sequence[tuple[int, Message]]) -> list[Position]:
@@ -157,7 +157,7 @@ class KafkaStream:
             )
         places = await self._publisher.publish(placed)
         self._bells.ring({message.topic for _, message in placed})
-        return [Position(message.topic, *place) for (_, message), place in zip(placed, places, strict=True)]
+        return [Position(one.topic, part, offset) for (_, one), (part, offset) in zip(placed, places, strict=True)]
 
     async def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
         """Give up to `limit` records from `offset` on, in order; fewer where records are large."""

@@ -23,6 +23,7 @@ MAX_LIST = 512
 """Values in one IN list: far below SQLite's 32,766 variables, and long lists gain nothing beyond a few hundred."""
 
 _PARAMETER = re.compile(r"\(?__\[POSTCOMPILE_(?P<list>\w+?)\]\)?|:(?P<name>\w+)")
+_ONE_ROW = re.compile(r" VALUES (\([?, ]+\))")
 _LIST = "[list]"
 
 _PLACEHOLDERS = {"sqlite": "?", "mysql": "%s"}
@@ -38,6 +39,13 @@ class Compiled(NamedTuple):
     list_name: str
     values: Callable[[Mapping[str, object]], Sequence[object]]
     """Takes the values out of named parameters."""
+
+    def repeated(self, rows: int) -> str:
+        """Give the text of an INSERT for so many rows at once; empty for any other statement."""
+        found = _ONE_ROW.search(self.text) if self.text.startswith("INSERT") else None
+        if found is None or found[1].count("?") != len(self.names):
+            return ""
+        return self.text[: found.start(1)] + ", ".join([found[1]] * rows) + self.text[found.end(1) :]
 
 
 class Statement:

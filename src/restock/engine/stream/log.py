@@ -191,11 +191,11 @@ class EmbeddedLog(Groups):
         if not 1 <= limit <= MAX_READ:
             raise InvalidInput(f"{limit} is not a number of records.", field="limit", remedy=f"Give 1 to {MAX_READ}.")
         records: list[Record] = []
-        size, ask = 0, FIRST_SLICE
+        size, ask, end = 0, FIRST_SLICE, offset + limit
         while size < READ_BYTES and len(records) < limit:
             most = ask
             found = await self._database.read(
-                sql.READ, {"wanted": number, "of_partition": partition, "start": offset, "most": most}
+                sql.READ, {"wanted": number, "of_partition": partition, "start": offset, "end": end, "most": most}
             )
             for base, _, batch, at in found:
                 start, room = max(0, offset - base), limit - len(records)

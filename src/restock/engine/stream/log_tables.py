@@ -127,6 +127,7 @@ READ = Statement(
             .scalar_subquery(),
             0,
         ),
+        BATCH.c.base < bindparam("end"),
     )
     .order_by(BATCH.c.base)
     .limit(bindparam("most"))

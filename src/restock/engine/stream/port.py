@@ -356,6 +356,28 @@ def text_bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
+def check_messages(messages: Sequence[Message]) -> None:
+    """Refuse what no adapter would store, with one look at all where they are as usual. Raises InvalidInput."""
+    keys = [one.key for one in messages]
+    values = [one.value for one in messages if one.value is not None]
+    texts = [text for one in messages for header in one.headers.items() for text in header]
+    try:
+        most = max((len(one.headers) for one in messages), default=0) * 2 * max(map(len, texts), default=0)
+        if (
+            all(keys)
+            and max(map(len, keys), default=0) <= MAX_KEY_BYTES
+            and most + max(map(len, values), default=0) < MAX_MESSAGE_BYTES >> 1
+            and set(map(type, values)) <= {bytes}
+            and "".join(keys).isascii()
+            and "".join(texts).isascii()
+        ):
+            return
+    except TypeError:  # something is no text: the look at each says which
+        pass
+    for one in messages:
+        check_message(one.topic, one.key, one.value, headers_bytes(one.topic, one.headers))
+
+
 def check_message(topic: str, key: str, value: bytes | None, header_bytes: int) -> None:
     """Refuse what no adapter would store. Raises InvalidInput naming topic and key."""
     value = b"" if value is None else value
