@@ -12,7 +12,7 @@ from restock.core.clock import Clock
 from restock.core.errors import InvalidInput, Unavailable
 from restock.engine.database import Database
 from restock.engine.stream import SCHEMA, EmbeddedLog, Stream
-from restock.engine.stream.port import checked_name
+from restock.engine.stream.checks import checked_name
 
 
 class StreamSettings(StoreSettings, Protocol):

@@ -12,7 +12,8 @@ from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, Config
 from confluent_kafka.admin._resource import ResourceType
 
 from restock.adapters.kafka.client import WIRE_BYTES
-from restock.engine.stream.port import FOREVER, Retention, checked_retention
+from restock.engine.stream.checks import checked_retention
+from restock.engine.stream.port import FOREVER, Retention
 
 MS, BYTES = "retention.ms", "retention.bytes"
 

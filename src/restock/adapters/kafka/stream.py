@@ -31,6 +31,7 @@ from restock.adapters.kafka.seat import Seat
 from restock.core.defaults import SESSION_SECONDS
 from restock.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from restock.engine.stream.bells import Bell, Bells
+from restock.engine.stream.checks import check_message, check_messages, checked_name, checked_partitions, headers_bytes
 from restock.engine.stream.port import (
     FOREVER,
     MAX_PUBLISH,
@@ -42,11 +43,6 @@ from restock.engine.stream.port import (
     Retention,
     TopicFacts,
     Watermarks,
-    check_message,
-    check_messages,
-    checked_name,
-    checked_partitions,
-    headers_bytes,
 )
 from restock.engine.stream.port import TopicPartition as Place
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from restock.core.errors import Conflict, InvalidInput, NotFound
 from restock.engine.database import Database, Transaction
 from restock.engine.stream import log_tables as sql
+from restock.engine.stream.checks import checked_name
 from restock.engine.stream.members import stored
-from restock.engine.stream.port import GroupMember, TopicFacts, TopicPartition, Watermarks, checked_name
+from restock.engine.stream.port import GroupMember, TopicFacts, TopicPartition, Watermarks
 from restock.engine.stream.presence import Presence
 from restock.engine.stream.retention import kept_as
 

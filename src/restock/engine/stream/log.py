@@ -21,23 +21,17 @@ from restock.engine.database import Database, Transaction
 from restock.engine.database.migrate import Schema
 from restock.engine.stream import log_tables as sql
 from restock.engine.stream.bells import Bell, Bells
-from restock.engine.stream.groups import Groups
-from restock.engine.stream.members import Member
-from restock.engine.stream.murmur2 import partition_for
-from restock.engine.stream.port import (
-    FOREVER,
-    MAX_PUBLISH,
-    MAX_READ,
-    Message,
-    Position,
-    Record,
-    Retention,
+from restock.engine.stream.checks import (
     check_message,
     checked_name,
     checked_partitions,
     checked_retention,
     headers_bytes,
 )
+from restock.engine.stream.groups import Groups
+from restock.engine.stream.members import Member
+from restock.engine.stream.murmur2 import partition_for
+from restock.engine.stream.port import FOREVER, MAX_PUBLISH, MAX_READ, Message, Position, Record, Retention
 from restock.engine.stream.presence import Presence
 from restock.engine.stream.retention import Expiry
 

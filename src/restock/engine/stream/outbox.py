@@ -21,9 +21,10 @@ from restock.core.clock import Clock, SystemClock, timestamp
 from restock.core.errors import RestockError
 from restock.core.event import Event
 from restock.engine.database import Database, Row, Statement, Transaction
+from restock.engine.stream.checks import check_message
 from restock.engine.stream.codec import encode
 from restock.engine.stream.pace import Pace
-from restock.engine.stream.port import EVENT_ID_HEADER, MAX_KEY_BYTES, MAX_MESSAGE_BYTES, Message, Stream, check_message
+from restock.engine.stream.port import EVENT_ID_HEADER, MAX_KEY_BYTES, MAX_MESSAGE_BYTES, Message, Stream
 
 RELAY_BATCH = 2_000
 """Events per publish: large enough that two disk flushes cost little each, small enough to hold a lock under 20 ms."""
