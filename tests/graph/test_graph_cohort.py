@@ -66,6 +66,27 @@ async def test_who_comes_while_a_cohort_walks_forms_the_next_one():
     assert gate.sizes == [1, 5]
 
 
+async def test_callers_who_come_back_one_after_the_other_walk_together_again():
+    sizes: list[int] = []
+
+    async def a(items: Items) -> list[object]:
+        sizes.append(len(items))
+        await asyncio.sleep(0.001)
+        return echo(items)
+
+    runner = CohortRunner(executor_of(a=a, b=echo), flow_of(FLOW))
+
+    async def caller(number: int) -> None:
+        for _ in range(20):
+            await runner.submit({"x": number})
+            for _ in range(number // 2):  # an answer takes its way, a few turns longer for each
+                await asyncio.sleep(0)
+
+    await asyncio.gather(*(caller(number) for number in range(64)))
+    assert len(sizes) < 20 * 1.5, f"halves that wait for one another: {sizes}"
+    await runner.close()
+
+
 async def test_a_bad_item_fails_its_caller_only():
     def a(items: Items) -> list[object]:
         return [InvalidInput("bad") if item["x"] == 3 else dict(item) for item in items]

@@ -19,6 +19,13 @@ from restock.engine.graph.run import RunResult
 QUEUE_LIMIT = 1024
 """Callers that may wait: four full cohorts. Past this more queueing only adds latency, so the door says so at once."""
 
+TOGETHER = 8
+"""Runs of a cohort and the one before it from which on the next waits for stragglers."""
+
+QUIET_TURNS = 8
+"""Turns of the loop without a caller before such a cohort goes, some 200 microseconds: 64 callers over REST walked in halves
+of 33 with one turn, together with four."""
+
 NS_PER_S = 1_000_000_000
 
 
@@ -60,6 +67,7 @@ class CohortRunner:
         self._waiting: deque[_Ticket] = deque()
         self._walk: Walk | None = None
         self._pump: asyncio.Task[None] | None = None
+        self._walked = 0
         self._cohort_s = 0.01
         self._closed = False
 
@@ -120,12 +128,16 @@ class CohortRunner:
     async def _let_in(self) -> None:
         """Turn the loop while it brings callers to the door: those just answered often come back at once.
 
-        No timer: as soon as a turn brings nobody, the cohort goes.
+        No timer: alone, a run goes as soon as a turn brings nobody. Where several walk together, some turns more are cheaper
+        than a cohort more: callers would split into two halves that wait for one another for ever.
         """
-        before = -1
-        while before < len(self._waiting) < COHORT_LIMIT:
+        quiet = QUIET_TURNS if len(self._waiting) + self._walked >= TOGETHER else 1
+        left, before = quiet, -1
+        while left and len(self._waiting) < COHORT_LIMIT:
+            left = left - 1 if len(self._waiting) == before else quiet
             before = len(self._waiting)
             await asyncio.sleep(0)
+        self._walked = len(self._waiting)
 
     async def _walk_together(self, cohort: list[_Ticket]) -> None:
         start = self._now()
