@@ -79,7 +79,7 @@ async def test_callers_who_come_back_one_after_the_other_walk_together_again():
     async def caller(number: int) -> None:
         for _ in range(20):
             await runner.submit({"x": number})
-            for _ in range(number // 2):  # an answer takes its way, a few turns longer for each
+            for _ in range(5 * (number % 2)):  # every other answer takes a few turns longer on its way
                 await asyncio.sleep(0)
 
     await asyncio.gather(*(caller(number) for number in range(64)))
