@@ -20,6 +20,7 @@ BENCHMARKS = {
     "orders": "benchmarks.orders.accept",
     "orders-rest": "benchmarks.stream.orders",
     "inventory": "benchmarks.stream.inventory",
+    "reaction": "benchmarks.stream.reaction",
     "flow": "benchmarks.flow.in_process",
     "rest": "benchmarks.rest.flows",
     "catalogue": "benchmarks.catalogue.plan",
@@ -30,6 +31,8 @@ BENCHMARKS = {
 def main() -> None:
     """Run the named benchmarks, or all: each in a process of its own, so that none pays for the memory of another."""
     names = sys.argv[1:] or list(BENCHMARKS)
+    if unknown := [name for name in names if name not in BENCHMARKS]:
+        sys.exit(f"There is no benchmark {unknown[0]}. Known: {', '.join(BENCHMARKS)}.")
     if len(names) == 1:
         importlib.import_module(BENCHMARKS[names[0]]).main()
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import tempfile
 import time
@@ -21,9 +22,10 @@ def machine() -> str:
         (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         platform.processor(),
     )
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
+    commit = "unknown"
+    if shutil.which("git") is not None:
+        command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+        commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or commit
     load, flush = os.getloadavg()[0], _flush_ms()
     python = platform.python_version()
     return f"{os.cpu_count()} x {model}, Python {python}, commit {commit}, load {load:.1f}, disk flush {flush:.2f} ms"

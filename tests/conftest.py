@@ -31,7 +31,7 @@ SERVERS = {
 
 REQUIRE = "RESTOCK_REQUIRE"
 
-hypothesis.settings.register_profile("restock", derandomize=False, print_blob=True)
+hypothesis.settings.register_profile("restock", derandomize=False, deadline=None, print_blob=True)
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True, database=None)
 
 

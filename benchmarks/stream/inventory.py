@@ -25,9 +25,9 @@ from restock.core.event import Event
 from restock.core.ids import Ids
 from restock.engine.database import Transaction
 from restock.engine.stream import SCHEMA as STREAM
-from restock.engine.stream import EmbeddedLog, Relay, Subscriber, decode
+from restock.engine.stream import EmbeddedLog, Relay, Subscriber
 from restock.inventory import store
-from restock.inventory.consumer import ORDERS_BATCH, InventoryConsumer
+from restock.inventory.consumer import ORDERS_AT_ONCE, ORDERS_BATCH, InventoryConsumer, OrderPlaced, order_in
 from restock.inventory.model import StockCount
 from restock.inventory.port import PutStockRequest
 from restock.inventory.service import InventoryService
@@ -72,6 +72,8 @@ async def replayed() -> float:
             databases["inventory"],
             store.ORDERS_INBOX,
             batch=ORDERS_BATCH,
+            at_once=ORDERS_AT_ONCE,
+            reading=order_in,
         )
         gc.collect()
         start = time.perf_counter()
@@ -85,15 +87,17 @@ async def handed_over() -> float:
     """Give the items reserved per second when the decoded events are given to the consumer."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         databases, log, consumer, items = await prepared(Path(folder))
-        events: list[Event] = []
+        events: list[Event | OrderPlaced] = []
         for partition, (low, high) in (await log.watermarks(TOPIC)).items():
             for offset in range(low, high, 1000):  # the embedded log leaves no gaps
-                events += map(decode, await log.read(TOPIC, partition, offset, 1000))
+                events += map(order_in, await log.read(TOPIC, partition, offset, 1000))
         gc.collect()
         start = time.perf_counter()
         for first in range(0, len(events), ORDERS_BATCH):
 
-            async def unit(tx: Transaction, part: Sequence[Event] = events[first : first + ORDERS_BATCH]) -> None:
+            async def unit(
+                tx: Transaction, part: Sequence[Event | OrderPlaced] = events[first : first + ORDERS_BATCH]
+            ) -> None:
                 await consumer.on_orders(tx, part)
 
             await databases["inventory"].write("consume", unit)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from restock.edge.cli.root import root
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from restock.settings import Origin, Settings
 
 BUSY = "A server or another command works in this home; stop it first."
+
+
+T = TypeVar("T")
 
 
 class Program:
@@ -116,6 +119,7 @@ class Program:
         """Copy every store as of one moment."""
         from restock.adapters.database.embedded import backup  # noqa: PLC0415 - few commands touch stores
 
+        self._refuse_server("backed up")
         return backup(self.home, target)
 
     def restore(self, source: Path) -> list[Path]:
@@ -123,7 +127,26 @@ class Program:
         from restock.adapters.database.embedded import restore  # noqa: PLC0415 - few commands touch stores
         from restock.services import SCHEMAS  # noqa: PLC0415 - few commands touch stores
 
+        self._refuse_server("restored")
         return restore(source, self.home, list(SCHEMAS))
+
+    def setup_databases(self) -> list[str]:
+        """Make the databases that are missing on the server of the settings; give the names of those made."""
+        from restock.adapters.stores import set_up  # noqa: PLC0415 - few commands touch stores
+        from restock.services import SCHEMAS  # noqa: PLC0415 - few commands touch stores
+
+        return _beside(set_up(self._loaded[0], list(SCHEMAS)))
+
+    def _refuse_server(self, done: str) -> None:
+        host = self._loaded[0].db_host
+        if host:
+            from restock.core.errors import Refused  # noqa: PLC0415 - only in refusing
+
+            raise Refused(
+                f"The databases are on {host} and are {done} there.",
+                field="db_host",
+                remedy="Use the server's own tools, with one consistent cut of all of them.",
+            )
 
     def serve(
         self, services: Sequence[str], flags: Mapping[str, object], announce: Callable[[str], None], *, access_log: bool
@@ -187,6 +210,8 @@ class Program:
         from restock.adapters.database.glance import has_rows  # noqa: PLC0415 - few commands read rulebooks
 
         store = self.home / "stores" / "decisions.db"
+        if self._loaded[0].db_host:
+            return self._in_force_there()
         if not has_rows(store, "rulebook_life"):
             return {}  # at the price of a glance: the statements cost a quarter of such a command
         from restock.adapters.database.sqlite import peek  # noqa: PLC0415 - few homes have such rows
@@ -195,6 +220,24 @@ class Program:
 
         found = peek(store, life_store.IN_FORCE, life_store.IN_FORCE_PARAMETERS)
         return life_store.now_in_force([life_store.in_force(row) for row in found], timestamp(SystemClock().now()))
+
+    def _in_force_there(self) -> Mapping[str, InForce]:
+        """What was activated, asked of the server."""
+        from restock.adapters.stores import asked  # noqa: PLC0415 - few homes have a server
+        from restock.core.clock import SystemClock, timestamp  # noqa: PLC0415 - as above
+        from restock.decisions import life_store  # noqa: PLC0415 - as above
+
+        found = _beside(asked(self._loaded[0], "decisions", life_store.IN_FORCE, life_store.IN_FORCE_PARAMETERS))
+        return life_store.now_in_force([life_store.in_force(row) for row in found], timestamp(SystemClock().now()))
+
+
+def _beside(work: Coroutine[object, object, T]) -> T:
+    """Run a coroutine to its end on a thread of its own: the caller may be inside a loop that waits for nobody."""
+    import asyncio  # noqa: PLC0415 - help and decide do not pay for it
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - as above
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def _grpc(app: App, settings: Settings) -> AbstractAsyncContextManager[str]:
@@ -207,7 +250,7 @@ def _grpc(app: App, settings: Settings) -> AbstractAsyncContextManager[str]:
         )
     from restock.edge.grpc.server import serving  # noqa: PLC0415 - an extra, not always installed
 
-    return serving(app.streams, app.clock, settings.host, settings.grpc_port)
+    return serving(app.streams, app.clock, settings.host, settings.grpc_port, app.producing)
 
 
 def main() -> None:

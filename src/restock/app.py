@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import cast
 
-from restock.adapters.database.embedded import EmbeddedDatabases, exclusive
+from restock.adapters.database.ballast import Ballast
+from restock.adapters.database.embedded import exclusive
 from restock.adapters.dispatch.files import OrderFiles
+from restock.adapters.stores import Stores, stores_of
 from restock.adapters.streams import stream_of
 from restock.analytics.consumer import FiguresConsumer
 from restock.analytics.service import AnalyticsService
@@ -21,11 +23,12 @@ from restock.decisions.library import Library
 from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
 from restock.dlq.service import DlqService
-from restock.engine.stream import DeadLetters, Relay, RoughLog, Stream, Subscriber, framing
-from restock.engine.stream.registry import Registry
+from restock.engine.stream import DeadLetters, EmbeddedLog, Relay, Retainer, RoughLog, Stream, Subscriber, framing
+from restock.engine.stream.producers import Producers
+from restock.engine.stream.registry import Conforming, Registry
 from restock.inventory import news as inventory_news
 from restock.inventory import store as inventory_store
-from restock.inventory.consumer import ORDERS_BATCH, InventoryConsumer
+from restock.inventory.consumer import ORDERS_AT_ONCE, ORDERS_BATCH, InventoryConsumer, order_in
 from restock.inventory.service import InventoryService
 from restock.orders import port as orders_port
 from restock.orders import store as orders_store
@@ -42,6 +45,7 @@ from restock.replenishment.port import ProposalsRequest
 from restock.replenishment.service import ReplenishmentService
 from restock.services import EVENT_SCHEMAS, SCHEMAS
 from restock.settings import Settings
+from restock.streams.producing import ProducingService
 from restock.streams.service import StreamsService
 from restock.suppliers.service import SuppliersService
 from restock.units.service import UnitsService
@@ -57,6 +61,10 @@ MAX_PAGE = 1000
 """Orders or proposals asked for at once: a megabyte or two."""
 
 
+def _no_disk() -> None:
+    """Stand for the look at the disk where records go elsewhere."""
+
+
 @dataclass
 class App:
     """Every service of one process, wired to embedded stores. Make it with `opened`."""
@@ -64,9 +72,10 @@ class App:
     settings: Settings
     clock: Clock
     ids: Ids
-    databases: EmbeddedDatabases
+    databases: Stores
     stream: Stream
     registry: Registry
+    producers: Producers | None
     orders: OrdersService
     inventory: InventoryService
     suppliers: SuppliersService
@@ -80,6 +89,8 @@ class App:
     dead_letters: DeadLetters
     subscribers: list[Subscriber | FiguresConsumer]
     dispatcher: Dispatcher
+    retainer: Retainer
+    ballast: Ballast
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -101,7 +112,13 @@ class App:
     @cached_property
     def streams(self) -> StreamsService:
         """What the stream shows to people and to other programs."""
-        return StreamsService(self.stream, self.clock, self.relays, TOPICS)
+        room = _no_disk if self.settings.kafka_servers else self.ballast.check
+        return StreamsService(self.stream, self.clock, self.relays, TOPICS, room, Conforming(self.registry))
+
+    @cached_property
+    def producing(self) -> ProducingService | None:
+        """Producers with epochs and transactions, which the embedded log has."""
+        return ProducingService(self.streams, self.producers) if self.producers else None
 
     @cached_property
     def dlq(self) -> DlqService:
@@ -109,7 +126,7 @@ class App:
         return DlqService(self.dead_letters)
 
     def start(self) -> None:
-        """Run relays, subscribers and the dispatcher until `close`."""
+        """Run relays, subscribers, the dispatcher, retention and the ballast until `close`."""
         self.tasks = [asyncio.create_task(worker.run()) for worker in self._workers()]
 
     async def settle(self) -> None:
@@ -137,19 +154,24 @@ class App:
         waiting |= {f"consume {one.group}": await one.lag() for one in self.subscribers}
         return waiting | {"dispatch": (await self.dispatcher.backlog()).orders}
 
+    @property
+    def disk_low(self) -> bool:
+        """Tell whether nothing new is taken in because the disk is nearly full."""
+        return self.ballast.is_gone
+
     def problems(self) -> list[str]:
         """Say what stands still and needs a person; empty when all is well."""
         return [str(worker.problem) for worker in self._workers() if worker.problem is not None]
 
-    def _workers(self) -> list[Relay | Subscriber | FiguresConsumer | Dispatcher]:
-        return [*self.relays, *self.subscribers, self.dispatcher]
+    def _workers(self) -> list[Relay | Subscriber | FiguresConsumer | Dispatcher | Retainer | Ballast]:
+        return [*self.relays, *self.subscribers, self.dispatcher, self.retainer, self.ballast]
 
 
 @asynccontextmanager
 async def opened(settings: Settings, clock: Clock | None = None, ids: Ids | None = None) -> AsyncIterator[App]:
     """Open every store, migrating what must be, and wire every service; close all of it at the end."""
     clock = clock or SystemClock()
-    databases = EmbeddedDatabases(settings.home, SCHEMAS)
+    databases = await stores_of(settings, SCHEMAS)
     files = OrderFiles(settings.home / "outbox", not settings.dispatch_process, settings.company)
     try:
         app = await _wired(settings, databases, files, clock, ids or Ids(clock))
@@ -168,7 +190,7 @@ async def opened(settings: Settings, clock: Clock | None = None, ids: Ids | None
         await databases.close()
 
 
-async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderFiles, clock: Clock, ids: Ids) -> App:
+async def _wired(settings: Settings, databases: Stores, files: OrderFiles, clock: Clock, ids: Ids) -> App:
     log = stream_of(databases["stream"], clock, settings)
     stream = cast("Stream", RoughLog(log, settings.rough_seed)) if settings.rough_seed else log
     for topic, partitions in TOPICS.items():
@@ -177,8 +199,11 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
     registry = Registry(databases["stream"], clock)
     events = [each for folder in EVENT_SCHEMAS for each in framing.schemas_in(folder)]
     framing.learn(events, await registry.publish(events))
-    framed = framing.framed if settings.event_format == "avro" else None
-    orders = OrdersService(databases["oms"], clock, ids)
+    framed = framing.framed if settings.in_avro else None
+    ballast = Ballast(settings.home, 0 if settings.db_host else settings.ballast_mib << 20)
+    for name in SCHEMAS:
+        databases[name].on_full.append(ballast.let_go)
+    orders = OrdersService(databases["oms"], clock, ids, room=ballast.check)
     inventory = InventoryService(databases["inventory"], clock, ids)
     suppliers = SuppliersService(databases["supplier"], clock)
     units = UnitsService(databases["uom"], clock)
@@ -206,6 +231,7 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
         databases=databases,
         stream=stream,
         registry=registry,
+        producers=Producers(log, databases["stream"], clock, ids) if isinstance(log, EmbeddedLog) else None,
         orders=orders,
         inventory=inventory,
         suppliers=suppliers,
@@ -219,6 +245,8 @@ async def _wired(settings: Settings, databases: EmbeddedDatabases, files: OrderF
         dead_letters=letters,
         subscribers=_subscribers(databases, stream, letters, InventoryConsumer(inventory, clock), waker),
         dispatcher=dispatcher,
+        retainer=Retainer(stream),
+        ballast=ballast,
     )
 
 
@@ -240,7 +268,7 @@ async def _known(replenishment: ReplenishmentService, purchasing: PurchasingServ
 
 
 def _subscribers(
-    databases: EmbeddedDatabases,
+    databases: Stores,
     stream: Stream,
     letters: DeadLetters,
     stock: InventoryConsumer,
@@ -256,6 +284,8 @@ def _subscribers(
             inventory,
             inventory_store.ORDERS_INBOX,
             batch=ORDERS_BATCH,
+            at_once=ORDERS_AT_ONCE,
+            reading=order_in,
             on_bad=letters.of("inventory.orders"),
         ),
         Subscriber(

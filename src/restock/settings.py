@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 
 from restock.core.defaults import SESSION_SECONDS
@@ -40,27 +40,52 @@ class Settings:
     """The Kafka cluster that carries events, such as 127.0.0.1:9092; empty means the embedded log."""
     kafka_prefix: str = ""
     """What stands before the names of topics and groups on Kafka, so that homes can share a cluster."""
+    db_host: str = ""
+    """The MySQL or MariaDB server that keeps the databases, such as 127.0.0.1; empty means the embedded ones."""
+    db_port: int = 3306
+    """Its port."""
+    db_user: str = "restock"
+    """Who asks it."""
+    db_password: str = field(default="", repr=False)
+    """The password of that user; give it in the environment."""
+    db_prefix: str = ""
+    """What stands before the names of the databases, so that homes can share a server."""
+    db_ca: str = ""
+    """The file with the authority that signed the server's certificate; plain text is spoken on loopback only."""
     session_seconds: int = SESSION_SECONDS
     """Silence after which a process that consumes events is taken for dead, and its partitions are given to others."""
     rough_seed: int = 0
     """For tests: the stream delivers records twice and batches again, as it may, drawn from this seed; 0 does not."""
-    event_format: str = "json"
-    """What events are published in: json, or avro, framed for tools that know Kafka's registries. Both are read."""
+    event_format: str = "auto"
+    """What events are published in: json, or avro, framed for tools that know Kafka's registries; auto is avro on Kafka,
+    where such tools read, and json on the embedded log, where nobody else does. Both are read everywhere."""
+    ballast_mib: int = 32
+    """Room on the disk, in MiB, that is let go when it is full, so that what was accepted can be finished; 0 keeps none."""
     queue_limit: int = 1024
     """Callers that may wait at the flow's door before it answers 503."""
+
+    @property
+    def in_avro(self) -> bool:
+        """Whether events are published in Avro."""
+        return self.event_format == "avro" or (self.event_format == "auto" and bool(self.kafka_servers))
 
 
 LIMITS = {
     "port": (0, 65535),  # what TCP has
     "grpc_port": (0, 65535),  # what TCP has
+    "db_port": (1, 65535),  # what TCP has
     "demand_window_days": (1, 3650),  # ten years: older sales tell nothing of tomorrow's
     "session_seconds": (1, 300),  # a second is twice the pause between two signs of life
     "rough_seed": (0, 1_000_000_000),  # any seed
+    "ballast_mib": (0, 1_048_576),  # a terabyte
     "queue_limit": (1, 1_000_000),  # callers whose sockets one process can hold
 }
 """The least and the most of each number."""
 
-CHOICES = {"event_format": ("json", "avro")}
+SECRETS = {"db_password"}
+"""What is never shown."""
+
+CHOICES = {"event_format": ("auto", "json", "avro")}
 """What some texts may be."""
 
 
@@ -89,18 +114,18 @@ def with_origins(
     home = Path(str(given.get("home") or environment.get(f"{PREFIX}HOME") or Settings.home))
     file = _file(home / FILE)
     settings, origins = Settings(), []
-    for field in fields(Settings):
-        assert field.default is not MISSING
-        value, origin = field.default, "default"
-        if field.name in file:
-            value, origin = _read(field.name, file[field.name], field.default), str(home / FILE)
-        if f"{PREFIX}{field.name.upper()}" in environment:
-            name = f"{PREFIX}{field.name.upper()}"
-            value, origin = _read(name, environment[name], field.default), f"environment {name}"
-        if field.name in given:
-            value, origin = _read(field.name, given[field.name], field.default), "flag"
-        settings = replace(settings, **{field.name: value})
-        origins.append(Origin(field.name, value, origin))
+    for each in fields(Settings):
+        assert each.default is not MISSING
+        value, origin = each.default, "default"
+        if each.name in file:
+            value, origin = _read(each.name, file[each.name], each.default), str(home / FILE)
+        if f"{PREFIX}{each.name.upper()}" in environment:
+            name = f"{PREFIX}{each.name.upper()}"
+            value, origin = _read(name, environment[name], each.default), f"environment {name}"
+        if each.name in given:
+            value, origin = _read(each.name, given[each.name], each.default), "flag"
+        settings = replace(settings, **{each.name: value})
+        origins.append(Origin(each.name, "(set)" if value and each.name in SECRETS else value, origin))
     return settings, origins
 
 

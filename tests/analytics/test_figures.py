@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -9,14 +10,13 @@ from decimal import Decimal
 import pytest
 from counting import START, D, Shop, Sold
 
-from restock.analytics import seen
 from restock.analytics.model import MINUTES_KEPT
 from restock.analytics.port import WindowsRequest
 from restock.core.clock import SimulatedClock
 from restock.core.errors import InvalidInput
 from restock.core.event import Event
 from restock.core.ids import Ids
-from restock.engine.stream import Message, Record
+from restock.engine.stream import Message, Record, seen
 
 ids = Ids(SimulatedClock(START))
 WEEK = int(MINUTES_KEPT.total_seconds())
@@ -188,9 +188,33 @@ async def test_events_of_other_types_and_records_of_others_are_passed_over(shop:
     assert figures.topics == ["orders"]
 
 
-async def test_two_who_count_at_once_count_once(shop: Shop) -> None:
-    import asyncio
+async def test_members_share_the_partitions_and_count_each_event_once(shop: Shop) -> None:
+    first, second = shop.consumer(), shop.consumer()
+    owned: list[int] = []
+    parts = len(await shop.log.watermarks("orders"))
+    number = 0
+    async with asyncio.timeout(20):
+        while len(owned) < 2 or sum(owned) < parts or min(owned) == 0:
+            await shop.publish(*(sold(number + n, n, f"c{n}").event("orders") for n in range(20)))
+            number += 20
+            await asyncio.gather(first.drain(), second.drain())
+            owned = [len(one.owns) for one in await shop.log.members("analytics")]
+            await asyncio.sleep(0.05)
+    await shop.publish(*(sold(number + n, n, f"c{n}").event("orders") for n in range(20)))
+    done = await asyncio.gather(first.drain(), second.drain())
+    assert sum(done) == 20 and min(done) > 0, "each counts its part"
+    assert (await shop.figures()).orders == number + 20
+    assert set((await shop.log.lag("analytics")).values()) == {0}
+    await first.close()
+    await shop.publish(*(sold(number + 20 + n, n, f"c{n}").event("orders") for n in range(20)))
+    await asyncio.sleep(0.6)  # the next look
+    assert await second.drain() == 20
+    assert (await shop.figures()).orders == number + 40
+    await second.close()
+    assert await shop.log.members("analytics") == []
 
+
+async def test_two_who_count_at_once_count_once(shop: Shop) -> None:
     await shop.publish(*(sold(number, number, f"c{number % 5}").event("orders") for number in range(500)))
     await asyncio.gather(*(shop.consumer().drain() for _ in range(3)))
     assert (await shop.figures()).orders == 500

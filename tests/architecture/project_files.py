@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import io
+import os
+import shutil
 import subprocess
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -47,13 +50,28 @@ def _in_folder(path: str, place: str) -> bool:
 
 @cache
 def listed(*, tracked_only: bool = False) -> tuple[str, ...]:
-    """Give the paths of the project's files: what git tracks, and by default also what it would add."""
+    """Give the paths of the project's files: what git tracks, and by default also what it would add.
+
+    A machine without git, or a copy without its history, has no more than `.gitignore` to tell by.
+    """
     which = ["--cached"] if tracked_only else ["--cached", "--others", "--exclude-standard"]
     # a continuous-integration machine may run as another user than the one that owns the checkout
     command = ["git", "-c", "safe.directory=*", "-C", str(ROOT), "ls-files", "-z", *which]
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        return walked(ROOT)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"These tests ask git which files are the project's, and it said: {done.stderr}"
     return tuple(sorted(path for path in set(done.stdout.split("\0")) if path and (ROOT / path).is_file()))
+
+
+def walked(root: Path) -> tuple[str, ...]:
+    """Give the paths below a folder, without what its `.gitignore` leaves out: folders only, by name, anywhere."""
+    ignored = [line.rstrip("/") for line in (root / ".gitignore").read_text("utf-8").split()]
+    found = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name != ".git" and not any(fnmatch(name, each) for each in ignored)]
+        found += [(Path(folder) / name).relative_to(root).as_posix() for name in files if name != ".git"]
+    return tuple(sorted(found))
 
 
 @cache

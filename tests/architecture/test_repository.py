@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 import yaml
-from project_files import ROOT, documents, listed, none
+from project_files import ROOT, documents, listed, none, walked
 
 REGISTRIES = [
     ".".join(words)  # in two parts, so that this file does not offend itself
@@ -188,3 +188,14 @@ def test_a_decision_is_short_and_complete(path: str) -> None:
 def test_decisions_are_numbered_without_gaps() -> None:
     numbers = [int(PurePosixPath(path).name[:4]) for path in DECISIONS]
     assert numbers == list(range(1, len(numbers) + 1)), "Take the next free number."
+
+
+def test_without_git_the_files_are_found_by_what_is_ignored(tmp_path: Path) -> None:
+    ignored = (ROOT / ".gitignore").read_text("utf-8").split()
+    assert all(line.endswith("/") and "/" not in line[:-1] for line in ignored), "else `walked` must learn more"
+    assert set(listed()) <= set(walked(ROOT))
+    (tmp_path / ".gitignore").write_text("var/\n*.egg-info/\n", "utf-8")
+    for path in ("a.py", "b/var/c.py", "b/d.egg-info/e.py", "b/f.py", ".git/g.py"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    assert walked(tmp_path) == (".gitignore", "a.py", "b/f.py")

@@ -56,7 +56,7 @@ def test_imported_orders_are_demand(restock: Restock, answer: Answer, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["import", "stock", "{}/none.csv"], 2, "none.csv"),
+        (["import", "stock", "{}/none.csv"], 4, "none.csv"),
         (["import", "stock", "{}"], 2, "a folder, not a file"),
         (["import", "stock", "{}/empty.csv"], 2, "empty.csv"),
         (["import", "stock", "{}/half.csv"], 2, "on_hand"),

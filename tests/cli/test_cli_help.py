@@ -28,6 +28,7 @@ from restock.edge.cli import (
     replay,
     replenish,
     rules,
+    schemas,
     serve,
     setup,
     stores,
@@ -41,7 +42,7 @@ from restock.services import OPERATIONS
 
 MODULES = (
     analytics, completion, decide, demo, explain, flows, load, measure, operations, pipeline, replay, replenish, rules,
-    serve, setup, stores, stream_move, streams, transfer,
+    schemas, serve, setup, stores, stream_move, streams, transfer,
 )  # fmt: skip
 
 

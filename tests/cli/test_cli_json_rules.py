@@ -66,6 +66,15 @@ def test_json_that_is_wrong_is_refused_with_its_place(
         assert words in result.stderr
 
 
+def test_a_key_that_stands_twice_is_refused(restock: Restock, rules: Path) -> None:
+    rules.write_text(json.dumps(RULES)[:-1] + ', "rules": []}', "utf-8")
+    result = restock("rules", "check", rules)
+    assert result.exit_code == 2
+    assert "mine.json: 'rules' stands twice in one object." in result.stderr
+    result = restock("decide", "--rulebook", "published", given='{"moq": 1, "moq": 2}')
+    assert json.loads(result.stdout)["error"]["field"] == "moq"
+
+
 def test_json_is_not_rewritten_as_text(restock: Restock, rules: Path) -> None:
     before = rules.read_text("utf-8")
     result = restock("rules", "fmt", "--write", rules)

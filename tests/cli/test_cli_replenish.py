@@ -79,6 +79,20 @@ def test_a_plan_becomes_orders_once(company: Restock, answer: Answer) -> None:
     assert [one["product_id"] for one in answer("plan")] == []
 
 
+def test_a_product_that_cannot_be_planned_is_told_by_the_exit_status_and_the_others_go_on(
+    company: Restock, answer: Answer, tmp_path: Path
+) -> None:
+    (tmp_path / "p.csv").write_text("product_id\nNEW\n", "utf-8")
+    company("import", "products", tmp_path / "p.csv")
+    for made in (company("plan"), company("plan", "--json")):
+        assert made.exit_code == 1
+        assert "1 of 10 products failed; see `restock replenishment skips`." in made.stderr
+    assert [one["product_id"] for one in json.loads(company("plan", "--json").stdout)] == list(TABLE)
+    assert {"NEW": "error"}.items() <= {
+        one["product_id"]: one["outcome"] for one in answer("replenishment", "skips")
+    }.items()
+
+
 def test_purchase_can_be_of_one_supplier(company: Restock, answer: Answer) -> None:
     answer("plan")
     assert [one["supplier_id"] for one in answer("purchase", "--supplier", "SUP-002")] == ["SUP-002"]

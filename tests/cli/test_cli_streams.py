@@ -160,3 +160,27 @@ def test_tail_follows_what_another_process_writes() -> None:
         rest = following.communicate(timeout=30)[0]
     assert [one["key"] for one in lines(first + rest)] == ["cust-alice", "cust-bob"]
     assert following.returncode == 0
+
+
+def test_a_topic_is_told_what_to_keep_and_says_what_it_keeps_beyond(sold: Restock, answer: Answer) -> None:
+    (before,) = [one for one in answer("topics") if one["topic"] == "orders"]
+    assert (before["retention_ms"], before["retention_bytes"], before["keep_unread"]) == (-1, -1, True)
+    assert before["first_at"] == before["last_at"] != ""
+    result = sold(
+        "streams", "retain", "--topic", "orders", "--retention-ms", "604800000", "--retention-bytes", "1000000"
+    )
+    assert result.exit_code == 0, result.output
+    assert sold("replay", "inventory.orders", "--to", "earliest").exit_code == 0
+    (after,) = [one for one in answer("topics") if one["topic"] == "orders"]
+    assert (after["retention_ms"], after["retention_bytes"], after["keep_unread"]) == (604_800_000, 1_000_000, True)
+    assert after["unread_by"] == ["inventory.orders"]
+    shown = sold("topics")
+    assert "7.0 d, 1,000,000 B a partition" in shown.stdout
+    assert "orders also keeps what these have still to read: inventory.orders." in shown.stderr
+    assert sold("streams", "retain", "--topic", "orders", "--keep-unread", "false").exit_code == 0
+    (last,) = [one for one in answer("topics") if one["topic"] == "orders"]
+    assert (last["retention_ms"], last["keep_unread"], last["unread_by"]) == (604_800_000, False, [])
+    wrong = sold("streams", "retain", "--topic", "orders", "--retention-ms", "-2")
+    assert wrong.exit_code == 2
+    assert "retention_ms" in wrong.stderr
+    assert sold("streams", "retain", "--topic", "nothing", "--retention-ms", "1").exit_code == 4

@@ -8,10 +8,25 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from streams import PARTITIONS, EmbeddedStreams, KafkaStreams, StreamBuilder
+from streams import PARTITIONS, EmbeddedStreams, KafkaStreams, MockStreams, StreamBuilder
 
 from restock.adapters.database.embedded import EmbeddedDatabases
 from restock.engine.stream import SCHEMA, Stream
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out on the mock cluster what it does not do: listing and describing groups, deleting, times, much memory."""
+    beyond = [
+        one
+        for one in items
+        if isinstance(one, pytest.Function)
+        and hasattr(one, "callspec")
+        and one.callspec.params.get("streams") == "mock"
+        and one.get_closest_marker("broker")
+    ]
+    if beyond:
+        config.hook.pytest_deselected(items=beyond)
+        items[:] = [one for one in items if one not in beyond]
 
 
 @pytest.fixture(scope="session")
@@ -21,13 +36,15 @@ def migrated_stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.server("kafka"))])
+@pytest.fixture(params=["embedded", "mock", pytest.param("kafka", marks=pytest.mark.server("kafka"))])
 async def streams(
     request: pytest.FixtureRequest, migrated_stream: Path, tmp_path: Path
 ) -> AsyncIterator[StreamBuilder]:
     builder: StreamBuilder
     if request.param == "kafka":
         builder = KafkaStreams()
+    elif request.param == "mock":
+        builder = MockStreams()
     else:
         builder = EmbeddedStreams(Path(shutil.copytree(migrated_stream, tmp_path / "home")))
     yield builder

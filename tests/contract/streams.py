@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+from mock_kafka import MockCluster
 from restock.adapters.database.embedded import EmbeddedDatabases
 from restock.adapters.database.presence import FilePresence
 from restock.adapters.kafka.stream import KafkaStream
@@ -18,6 +20,10 @@ from restock.engine.stream.port import Consumer
 PARTITIONS = 4
 SESSION = 1.5
 """Seconds of silence after which a member is given up here: short, because the tests wait for it."""
+
+
+MOST = 16
+"""Partitions that a test asks for at most."""
 
 
 class StreamBuilder(Protocol):
@@ -66,6 +72,38 @@ class KafkaStreams:
     async def close(self) -> None:
         for stream in self._open:
             await stream.close()
+
+
+class OnMock(KafkaStream):
+    """The stream on the mock cluster, which makes no topics by request."""
+
+    def __init__(self, cluster: MockCluster) -> None:
+        super().__init__(cluster.servers, session_seconds=SESSION)
+        self._cluster = cluster
+
+    async def create_topic(self, name: str, partitions: int) -> None:
+        """Make the topic beforehand, unless it is there or is to be refused."""
+        if re.fullmatch(r"[a-z-]+", name) and 1 <= partitions <= MOST and name not in await self.topics():
+            self._cluster.create_topic(name, partitions)
+        await super().create_topic(name, partitions)
+
+
+class MockStreams:
+    """Opens the stream on the mock cluster inside the client's library: the Kafka adapter without a server."""
+
+    def __init__(self) -> None:
+        self._cluster = MockCluster()
+        self._open: list[KafkaStream] = []
+
+    async def open(self) -> Stream:
+        """Give a stream as another process would see it."""
+        self._open.append(OnMock(self._cluster))
+        return self._open[-1]
+
+    async def close(self) -> None:
+        for stream in self._open:
+            await stream.close()
+        self._cluster.close()
 
 
 def message(key: str = "CUST-1", value: bytes = b"v", topic: str = "orders", **headers: str) -> Message:

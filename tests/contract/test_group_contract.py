@@ -13,6 +13,7 @@ from restock.engine.stream import Message, Record, Stream, TopicPartition
 from restock.engine.stream.port import Fenced
 
 
+@pytest.mark.broker
 async def test_a_group_of_one_reads_everything_once(stream: Stream) -> None:
     await numbered(stream, 50)
     consumer = stream.consumer("g", ["orders"])
@@ -26,6 +27,7 @@ async def test_a_group_of_one_reads_everything_once(stream: Stream) -> None:
     await again.close()
 
 
+@pytest.mark.broker
 async def test_two_members_share_the_partitions_and_each_record_comes_to_one(streams: StreamBuilder) -> None:
     first, second = [await streams.open() for _ in range(2)]
     await first.create_topic("orders", PARTITIONS)
@@ -90,6 +92,7 @@ async def test_a_member_can_go_back_and_leave_a_partition_out(stream: Stream) ->
     await consumer.close()
 
 
+@pytest.mark.broker
 async def test_a_group_is_moved_only_while_nobody_lives_in_it(stream: Stream) -> None:
     await numbered(stream, 20)
     consumer = stream.consumer("g", ["orders"])
@@ -102,6 +105,7 @@ async def test_a_group_is_moved_only_while_nobody_lives_in_it(stream: Stream) ->
     assert len(await taken(stream.consumer("g", ["orders"]), 20)) == 20
 
 
+@pytest.mark.broker
 async def test_offsets_are_found_by_time(stream: Stream) -> None:
     await stream.publish([message(value=b"before")])
     await asyncio.sleep(0.02)
@@ -114,6 +118,7 @@ async def test_offsets_are_found_by_time(stream: Stream) -> None:
     assert later == {part: high for part, (_, high) in (await stream.watermarks("orders")).items()}
 
 
+@pytest.mark.broker
 async def test_what_is_trimmed_is_gone_and_the_rest_is_read(stream: Stream) -> None:
     for n in range(10):
         await stream.publish([message(value=str(n).encode())])
@@ -131,6 +136,7 @@ async def test_an_empty_value_and_none_arrive_as_they_are(stream: Stream) -> Non
     assert (await stream.read(*nothing, 1))[0].value is None
 
 
+@pytest.mark.broker
 async def test_a_group_is_forgotten_once_nobody_of_it_lives(stream: Stream) -> None:
     await numbered(stream, 10)
     consumer = stream.consumer("g", ["orders"])

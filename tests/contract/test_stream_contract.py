@@ -203,6 +203,7 @@ async def test_a_read_gives_at_most_the_limit_and_can_go_on(stream: Stream) -> N
     assert got == list(range(500))
 
 
+@pytest.mark.broker
 async def test_a_read_of_large_records_stops_early_but_can_go_on(stream: Stream) -> None:
     for _ in range(3):
         await stream.publish([message(value=b"x" * 500_000)] * 40)

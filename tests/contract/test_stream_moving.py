@@ -57,6 +57,7 @@ async def test_every_record_and_key_stays_in_its_partition_and_order(both: tuple
     assert before.partition == after.partition
 
 
+@pytest.mark.broker
 async def test_a_group_goes_on_behind_what_it_did_although_offsets_differ(both: tuple[Stream, Stream]) -> None:
     source, target = both
     await source.create_topic("orders", PARTITIONS)
@@ -99,6 +100,7 @@ async def _other_count(source: Stream, target: Stream) -> int:
     return 5
 
 
+@pytest.mark.broker
 async def test_records_at_the_target_are_replaced_only_on_request(both: tuple[Stream, Stream]) -> None:
     source, target = both
     for each in both:
@@ -111,6 +113,7 @@ async def test_records_at_the_target_are_replaced_only_on_request(both: tuple[St
     assert await everything(target, "orders") == await everything(source, "orders")
 
 
+@pytest.mark.broker
 async def test_nothing_moves_while_a_member_lives(both: tuple[Stream, Stream]) -> None:
     source, target = both
     await source.create_topic("orders", PARTITIONS)

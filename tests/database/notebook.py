@@ -11,6 +11,10 @@ from pathlib import Path
 from sqlalchemy import BigInteger, Column, MetaData, String, Table, Text, bindparam, func, select
 
 from restock.adapters.database.embedded import EmbeddedDatabases
+from restock.adapters.database.mysql_databases import MySqlDatabases, open_databases
+from restock.adapters.database.mysql_place import Place
+from restock.adapters.database.sqlite import SqliteDatabase
+from restock.adapters.stores import Store, Stores
 from restock.engine.database import Row, Statement, Transaction
 from restock.engine.database.migrate import Schema
 from restock.engine.database.statement import Upsert
@@ -26,6 +30,7 @@ NOTE = Table(
 BLOB = Table("blob", METADATA, Column("key", String(128), primary_key=True), Column("text", Text, nullable=False))
 SCHEMA = Schema("notes", Path(__file__).parent / "notes")
 NAMES = ("left", "right")
+SCHEMAS = {name: [SCHEMA] for name in NAMES}
 
 ADD = Statement(NOTE.insert())
 PUT = Upsert(NOTE, ("key",))
@@ -44,13 +49,12 @@ def note(key: str, number: int = 0, word: str = "") -> dict[str, object]:
     return {"key": key, "word": word, "number": number}
 
 
-class Notebook:
-    """Two databases on one home."""
+class Pages:
+    """What is done with the two databases, wherever they are."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.databases = EmbeddedDatabases(home, {name: [SCHEMA] for name in NAMES})
-        self.left, self.right = (self.databases[name] for name in NAMES)
+    databases: Stores
+    left: Store
+    right: Store
 
     async def add(self, *keys: str) -> int:
         async def unit(tx: Transaction) -> int:
@@ -64,8 +68,52 @@ class Notebook:
     async def rows(self) -> list[Row]:
         return await self.left.read(ALL)
 
+    async def again(self) -> Pages:
+        """The same databases for another process, as far as they can tell."""
+        raise NotImplementedError
+
     async def close(self) -> None:
         await self.databases.close()
+
+
+class ServerPages(Pages):
+    """Two databases on a server of MySQL or MariaDB."""
+
+    def __init__(self, databases: MySqlDatabases, server: Place) -> None:
+        self.databases, self.server = databases, server
+        self.left, self.right = (databases[name] for name in NAMES)
+
+    @classmethod
+    async def opened(cls, server: Place) -> ServerPages:
+        return cls(await open_databases(server, SCHEMAS), server)
+
+    async def again(self) -> Pages:
+        return await self.opened(self.server)
+
+    async def emptied(self) -> ServerPages:
+        async def unit(tx: Transaction) -> None:
+            await tx.write(Statement(NOTE.delete()))
+            await tx.write(Statement(BLOB.delete()))
+
+        for each in (self.left, self.right):
+            await each.write("empty", unit)
+        return self
+
+
+class Notebook(Pages):
+    """Two databases on one home."""
+
+    left: SqliteDatabase
+    right: SqliteDatabase
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.databases = EmbeddedDatabases(home, SCHEMAS)
+        self.left, self.right = (self.databases[name] for name in NAMES)
+
+    async def again(self) -> Pages:
+        """The same databases for another process, as far as they can tell."""
+        return Notebook(self.home)
 
 
 @lru_cache

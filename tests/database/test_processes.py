@@ -122,10 +122,10 @@ async def test_a_writer_waits_for_another_process_and_gives_up_in_time(
 
 async def test_a_handle_notices_that_another_process_committed(home: Path) -> None:
     one, other = Notebook(home), Notebook(home)
-    before = one.left.changes()
+    before = await one.left.changes()
     await one.add("own")
     await other.add("foreign")
-    assert one.left.changes() != before
+    assert await one.left.changes() != before
     assert await one.keys() == ["foreign", "own"]
     await one.close()
     await other.close()

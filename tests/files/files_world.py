@@ -13,7 +13,6 @@ from restock.core.ids import Ids
 from restock.edge.files.exports import ExportPorts
 from restock.edge.files.retail import RetailPorts
 from restock.edge.files.settings import ImportSettings
-from restock.engine.stream.outbox import events_in
 from restock.inventory import store as inventory_store
 from restock.inventory.service import InventoryService
 from restock.orders import tables as orders_tables
@@ -61,7 +60,9 @@ def contents(home: Path) -> dict[str, list[tuple[object, ...]]]:
             for (table,) in tables:
                 if table == "outbox_batch":
                     rows = connection.execute(f"SELECT batch FROM {table}")
-                    found[f"{name}.events"] = sorted((one.topic, one.key) for (row,) in rows for one in events_in(row))
+                    found[f"{name}.events"] = sorted(
+                        (one.topic, one.key) for (row,) in rows for one in inventory_store.OUTBOX.events_in(row)
+                    )
                     continue
                 columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
                 kept = ", ".join(f'"{column}"' for column in columns if column not in moments)

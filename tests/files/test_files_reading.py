@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restock.core.errors import InvalidInput
+from restock.core.errors import InvalidInput, NotFound
 from restock.edge.files.cells import original, safe
 from restock.edge.files.line import Line
 from restock.edge.files.tabular import mapping_of, read
@@ -133,15 +133,21 @@ def test_columns_are_mapped(csv: Path) -> None:
     assert seen(lines(csv, "SKU,b\n1,2\n", SKU="a")) == [(2, "1")]
     with pytest.raises(InvalidInput, match="no column 'Sku'"):
         lines(csv, "SKU,b\n1,2\n", Sku="a")
-    assert mapping_of(["Unit = Price=price", "b=c"]) == {"Unit = Price": "price", "b": "c"}
-    with pytest.raises(InvalidInput):
-        mapping_of(["price"])
+    assert mapping_of(["Unit = Price=price", "b=c"], ["price", "c"]) == {"Unit = Price": "price", "b": "c"}
+    for wrong in ("price", "b=prize"):
+        with pytest.raises(InvalidInput):
+            mapping_of([wrong], ["price"])
+
+
+def test_a_column_that_was_mapped_away_is_not_offered(csv: Path) -> None:
+    with pytest.raises(InvalidInput, match="The file has b"):
+        lines(csv, "a,b\n1,2\n", a="c")
 
 
 @pytest.mark.parametrize("name", ["t.xlsx", "missing.csv"])
 def test_other_files_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "t.xlsx").touch()
-    with pytest.raises(InvalidInput) as caught:
+    with pytest.raises((InvalidInput, NotFound)) as caught:
         read(tmp_path / name, {}, [])
     assert caught.value.field == name
 

@@ -89,6 +89,8 @@ async def test_the_same_file_again_changes_nothing(shop: Shop, tmp_path: Path) -
         ("suppliers", "P3,S1,Dover,1,1,1,PIECE,7,perhaps", "bad-is_active"),
         ("units", "P3,CASE,PIECE,0", "bad-factor"),
         ("units", "P3,,PIECE,1", "bad-from_unit"),
+        ("units", "P1,CASE,PIECE,10", "duplicate"),
+        ("units", "P1,PIECE,CASE,0.0833", "contradiction"),
         ("demand", "P3,-1,", "bad-demand_per_day"),
         ("demand", "P3,1,sideways", "bad-trend"),
     ],

@@ -143,7 +143,7 @@ nodes:
 @pytest.mark.parametrize(
     ("text", "line", "told"),
     [
-        (MONOLITH, 4, "'oms_history' is a DBNode: it reads a database directly"),
+        (MONOLITH, 4, "'oms_history' is of type DBNode: it reads a database directly"),
         ("nodes: {ask: {node_type: AINode, prompt: hello}}", 1, "asks a language model"),
         (LISTED, 3, "list (id, node_type: Rule | DB, config) are another product's layout"),
         ("nodes: {x: {type: GrpcNod}}\n", 1, "does not say what it does"),

@@ -254,19 +254,20 @@ async def test_an_order_that_ends_early_gives_back_its_need(desk: Desk, move: st
 
 
 @pytest.mark.parametrize(
-    ("receipts", "error"),
+    ("receipts", "field"),
     [
-        ([Receipt(2, Decimal(1))], InvalidInput),
-        ([Receipt(1, Decimal(0))], InvalidInput),
-        ([Receipt(1, Decimal(-1))], InvalidInput),
-        ([Receipt(1, Decimal("0.0000001"))], InvalidInput),
-        ([Receipt(1, Decimal("1e12")), Receipt(1, Decimal("1e12"))], InvalidInput),
+        ([Receipt(2, Decimal(1))], "lines[1].line_no"),
+        ([Receipt(1, Decimal(0))], "lines[1].quantity"),
+        ([Receipt(1, Decimal(-1))], "lines[1].quantity"),
+        ([Receipt(1, Decimal("0.0000001"))], "lines[1].quantity"),
+        ([Receipt(1, Decimal("5e11")), Receipt(1, Decimal("1e12"))], "lines[2].quantity"),
     ],
 )
-async def test_a_wrong_receipt_is_refused_whole(desk: Desk, receipts: list[Receipt], error: type[Exception]) -> None:
+async def test_a_wrong_receipt_is_refused_whole_and_named(desk: Desk, receipts: list[Receipt], field: str) -> None:
     (order,) = await desk.made(new_order(line("A")))
-    with pytest.raises(error):
+    with pytest.raises(InvalidInput) as refused:
         await desk.service.receive(ReceiveRequest(order.po_id, [Receipt(1, Decimal(1)), *receipts]))
+    assert refused.value.field == field
     assert await desk.service.order(OrderRequest(order.po_id)) == order
 
 

@@ -71,6 +71,44 @@ async def test_broken_json_is_told_with_its_position(client: httpx.AsyncClient) 
     assert told["position"] == 14
 
 
+async def test_a_member_given_twice_is_refused_and_not_guessed(client: httpx.AsyncClient) -> None:
+    order = b'{"customer_id": "c", "items": [{"sku": "A", "quantity": 1, "price": 1, "quantity": 100}]}'
+    for path in ("/api/v1/orders", "/orders"):
+        problem(await client.post(path, content=order, headers=JSON), 422, "quantity")
+    batch = b'{"orders": [' + order + b"]}"
+    problem(await client.post("/api/v1/orders/batch", content=batch, headers=JSON), 422, "quantity")
+    problem(await client.post(FLOW, content=b'{"product_id": "A", "product_id": "B"}', headers=JSON), 422, "product_id")
+    assert (await client.get("/api/v1/orders")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "member", "row", "other"),
+    [
+        (
+            TERMS,
+            "terms",
+            {"product_id": "N", "supplier_id": "S", "lead_time_days": 5, "unit_price": 1},
+            {"unit_price": 2},
+        ),
+        ("/api/v1/stock", "stock", {"product_id": "N", "on_hand": 5}, {"on_hand": 9}),
+        ("/api/v1/products", "items", {"product_id": "N", "stock_unit": "A"}, {"stock_unit": "B"}),
+        ("/api/v1/orders/demand", "demand", {"product_id": "N", "demand_per_day": 5}, {"demand_per_day": 6}),
+        (
+            "/api/v1/units/conversions",
+            "conversions",
+            {"product_id": "N", "from_unit": "A", "to_unit": "B", "factor": 10},
+            {"factor": 12},
+        ),
+    ],
+)
+async def test_a_request_may_not_contradict_itself(
+    client: httpx.AsyncClient, path: str, member: str, row: dict[str, object], other: dict[str, object]
+) -> None:
+    problem(await client.post(path, json={member: [row, {**row, **other}]}), 422, f"{member}[1]")
+    said_again = await client.post(path, json={member: [row, row]})
+    assert (said_again.status_code, said_again.json()) == (200, {"changed": 1})
+
+
 async def test_an_unknown_field_is_told_with_the_nearest(client: httpx.AsyncClient) -> None:
     told = problem(await client.post(FLOW, json={"produkt_id": "A"}), 422, "produkt_id")
     assert told["remedy"] == "Did you mean product_id?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import httpx
 import pytest
@@ -172,3 +173,53 @@ async def test_what_is_not_served_is_refused_by_name(client: httpx.AsyncClient, 
         assert answer.json()["remedy"]
     assert (await client.get("/api/v1/nothing")).status_code == 404
     assert (await client.get("/agents")).status_code == 404
+
+
+async def test_a_topic_whose_values_have_a_schema_takes_what_it_says(client: httpx.AsyncClient, topic: str) -> None:
+    ticket = {
+        "type": "object",
+        "properties": {
+            "id": {"type": "integer", "minimum": 1},
+            "tags": {"type": "array", "items": {"$ref": "#/$defs/tag"}, "maxItems": 2},
+            "kind": {"enum": ["new", "old"]},
+        },
+        "required": ["id"],
+        "additionalProperties": False,
+        "$defs": {"tag": {"type": "string", "minLength": 2}},
+    }
+    given_schema = {"schema": json.dumps(ticket), "schemaType": "JSON"}
+    assert (await client.post(f"/schemas/subjects/{topic}-value/versions", json=given_schema)).status_code == 200
+    right = [{"id": 1}, {"id": 2.0, "tags": ["ab", "cd"], "kind": "old"}]
+    values = [json.dumps(one) for one in right]
+    told = await client.post("/api/v1/produce/batch", json={"topic": topic, "records": [{"value": v} for v in values]})
+    assert told.status_code == 200, told.text
+    for wrong, why in (
+        ("v", "Expecting value"),
+        ("[]", "is array, not object"),
+        ("{}", "has no id"),
+        ('{"id": 0}', "less than"),
+        ('{"id": 1.5}', "is number, not integer"),
+        ('{"id": true}', "is boolean"),
+        ('{"id": NaN}', "NaN"),
+        ('{"id": 1, "tags": ["a"]}', "$.tags[0] has 1 length"),
+        ('{"id": 1, "tags": ["ab", "ab", "ab"]}', "$.tags has 3 items"),
+        ('{"id": 1, "kind": "odd"}', "$.kind is none of"),
+        ('{"id": 1, "other": 1}', "$.other is not accepted"),
+        ("\0\0\0\0\x07{}", "names schema 7"),
+    ):
+        records = [{"value": values[0]}, {"value": wrong}]
+        answer = await client.post("/api/v1/produce/batch", json={"topic": topic, "records": records})
+        assert (answer.status_code, answer.json()["field"]) == (422, "value"), wrong
+        assert "Record 1 is not what" in answer.json()["detail"] and why in answer.json()["detail"], answer.text
+    total = (await given(client, f"topics/{topic}"))["message_count"]
+    assert total == 2, "a batch with one wrong record is refused whole"
+
+
+async def test_a_topic_of_restock_takes_events_alone(client: httpx.AsyncClient) -> None:
+    for value in ("v", "{}", '{"event_id": 1}'):
+        answer = await client.post("/api/v1/produce", json={"topic": "orders", "key": "k", "value": value})
+        assert (answer.status_code, answer.json()["field"]) == (422, "value")
+    event = {"event_id": "e-1", "type": "Note", "at": "2026-01-05T08:00:00.000000Z", "causation_id": "", "key": "k"}
+    value = json.dumps({**event, "data": {}})
+    answer = await client.post("/api/v1/produce", json={"topic": "orders", "key": "k", "value": value})
+    assert answer.status_code == 200, answer.text

@@ -19,7 +19,8 @@ from random import Random
 
 from scenario_world import D, life, load, order, run_loop
 
-import restock.adapters.dispatch.pdf  # noqa: F401 - what is imported before the fork costs no life anything
+import restock.adapters.dispatch.pdf
+import restock.adapters.kafka.stream  # noqa: F401 - what is imported before the fork costs no life anything
 from restock.app import App
 from restock.core import failpoint as failpoints
 from restock.inventory.model import Item, StockCount
@@ -100,6 +101,7 @@ async def serve(app: App, task: dict[str, str]) -> None:
             say(task["said"], f"{number} {placed.order_id}")
             if number % 3 == 0:
                 await app.replenishment.flow(FlowRequest(product))
+            await asyncio.sleep(float(task.get("pause", 0)))
 
     clients = int(task.get("first", 0))
     await asyncio.gather(*(client(first) for first in range(clients, clients + CLIENTS)))
@@ -125,7 +127,7 @@ WORK: dict[str, Callable[[App, dict[str, str]], Awaitable[None]]] = {"loop": loo
 async def live(task: dict[str, str]) -> None:
     """Live once."""
     home, seed, session = Path(task["home"]), int(task["seed"]), int(task.get("session", 10))
-    async with life(home, seed, session, rough="rough" in task) as app:
+    async with life(home, seed, session, rough="rough" in task, kafka_prefix=task.get("kafka_prefix", "")) as app:
         await WORK[task["work"]](app, task)
 
 

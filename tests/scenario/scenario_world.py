@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
@@ -151,13 +152,24 @@ def copy_home(source: Path, target: Path) -> Path:
 
 
 @asynccontextmanager
-async def life(home: Path, seed: int = 1, session: int = 10, *, rough: bool = True) -> AsyncIterator[App]:
+async def life(
+    home: Path, seed: int = 1, session: int = 10, *, rough: bool = True, ballast: int = 0, kafka_prefix: str = ""
+) -> AsyncIterator[App]:
     """Open the program; another life has another seed and a later clock, as a restarted process has.
 
-    Its stream is rough, because it may be; not where the passings of failpoints are counted.
+    Its stream is rough, because it may be; not where the passings of failpoints are counted. With a prefix it is on the
+    broker of the environment.
     """
     clock = SimulatedClock(START + timedelta(minutes=seed))
-    settings = Settings(home=home, dispatch_process=False, session_seconds=session, rough_seed=seed if rough else 0)
+    settings = Settings(
+        home=home,
+        dispatch_process=False,
+        session_seconds=session,
+        rough_seed=seed if rough else 0,
+        ballast_mib=ballast,
+        kafka_servers=os.environ["RESTOCK_KAFKA"] if kafka_prefix else "",
+        kafka_prefix=kafka_prefix,
+    )
     async with opened(settings, clock, Ids.seeded(clock, seed)) as app:
         yield app
 

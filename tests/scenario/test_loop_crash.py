@@ -74,6 +74,12 @@ OUTSIDE_THE_LOOP = {
     "schema_mode": "one row, asked for by a person; the same again changes nothing",
     "reset": "a group is moved by hand: one transaction, and the same again changes nothing",
     "forget": "a group is forgotten by hand: one transaction, and the same again changes nothing",
+    "init_producer": "producers of other programs: killed in tests/stream/test_producers.py",
+    "produce": "producers of other programs: killed in tests/stream/test_producers.py",
+    "begin_transaction": "producers of other programs: killed in tests/stream/test_producers.py",
+    "end_transaction": "producers of other programs: killed in tests/stream/test_producers.py",
+    "retain": "what a topic keeps, set by hand: one row, and the same again changes nothing",
+    "expire": "old records are forgotten by themselves: killed in tests/stream/test_crash.py",
     "trim": "old records are forgotten: one transaction, and the same again changes nothing",
     "rulebook_move": "a move of a rulebook's version: one transaction, killed in tests/decisions/test_life_crash.py",
 }

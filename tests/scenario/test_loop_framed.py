@@ -37,3 +37,11 @@ async def test_the_loop_in_avro_ends_where_the_loop_in_json_ends(fresh: Path, un
         assert one.value is not None and one.value[:1] == framing.MAGIC, "every event has a schema that holds it"
         again = framing.framed(one.topic, encode(decode(one)))
         assert again == one.value, "there and back"
+
+
+def test_events_are_in_avro_where_tools_of_others_read_them() -> None:
+    broker = "127.0.0.1:9092"
+    assert not Settings().in_avro, "nobody else reads the embedded log"
+    assert Settings(kafka_servers=broker).in_avro
+    assert Settings(event_format="avro").in_avro
+    assert not Settings(kafka_servers=broker, event_format="json").in_avro

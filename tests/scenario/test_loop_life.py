@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from loop_child import NEEDS, load_needs
 from scenario_world import (
     D,
     all_orders,
@@ -99,6 +100,15 @@ async def test_a_purchase_order_leads_back_to_the_customer_order(fresh: Path) ->
         ((cause, reply),) = app.waker.replies
         assert cause.type == "StockReserved" and cause.causation_id
         assert reply.po.po_id == (await all_orders(app))[0].po_id  # type: ignore[union-attr]
+
+
+async def test_products_that_fall_short_together_walk_the_flow_together(fresh: Path) -> None:
+    async with life(fresh, rough=False) as app:
+        await load_needs(app)
+        await place(app, "a", [("alice", [(product, "5", "2") for product in NEEDS])])
+        runs, queries, _ = await app.replenishment.totals()
+        assert runs == len(await all_orders(app)) == len(NEEDS)
+        assert queries < len(NEEDS), "a node asks once for all"
 
 
 async def test_an_expensive_order_waits_for_another_person(fresh: Path) -> None:

@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
-from scenario_world import FIRST_ORDERS, START, business_state, check_supply, life, load, order, run_loop, unlooped
+from scenario_world import FIRST_ORDERS, business_state, check_supply, life, load, order, run_loop, unlooped
 
 from restock.__main__ import Program
-from restock.app import App, opened
-from restock.core.clock import SimulatedClock
-from restock.core.ids import Ids
+from restock.app import TOPICS
 from restock.edge.cli.root import root
+from restock.engine.stream import framing
 from restock.orders.port import PlaceRequest
-from restock.settings import Settings
 
 on_a_broker = pytest.mark.server("kafka")
-
-
-@asynccontextmanager
-async def life_on_kafka(home: Path, prefix: str, seed: int = 1) -> AsyncIterator[App]:
-    clock = SimulatedClock(START + timedelta(minutes=seed))
-    settings = Settings(
-        home=home, dispatch_process=False, kafka_servers=os.environ["RESTOCK_KAFKA"], kafka_prefix=prefix
-    )
-    async with opened(settings, clock, Ids.seeded(clock, seed)) as app:
-        yield app
 
 
 def moved(home: Path, prefix: str, *arguments: str) -> dict[str, object]:
@@ -44,10 +29,16 @@ def moved(home: Path, prefix: str, *arguments: str) -> dict[str, object]:
 
 @on_a_broker
 async def test_the_loop_on_kafka_ends_as_on_the_embedded_log(fresh: Path, undisturbed: dict[str, object]) -> None:
-    async with life_on_kafka(fresh, f"{uuid4().hex}.") as app:
+    async with life(fresh, rough=False, kafka_prefix=f"{uuid4().hex}.") as app:
         await run_loop(app)
         await check_supply(app)
         assert await business_state(app) == undisturbed
+        records = [
+            one
+            for partition in range(TOPICS["purchase-orders"])
+            for one in await app.stream.read("purchase-orders", partition, 0, 10_000)
+        ]
+        assert records and {one.value[:1] for one in records if one.value} == {framing.MAGIC}, "as Kafka's tools read"
 
 
 @on_a_broker
@@ -65,7 +56,7 @@ def test_a_loop_that_moves_to_kafka_and_back_in_its_middle_does_not_notice(
                 await relay.drain()  # published, and not yet consumed
 
     async def ended(on_kafka: bool, seed: int) -> None:
-        async with life_on_kafka(fresh, prefix, seed) if on_kafka else life(fresh, seed) as app:
+        async with life(fresh, seed, kafka_prefix=prefix if on_kafka else "") as app:
             await run_loop(app)
             await check_supply(app)
             assert await business_state(app) == undisturbed

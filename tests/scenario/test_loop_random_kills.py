@@ -15,9 +15,10 @@ from nursery import Nursery
 from scenario_world import D, all_orders, business_state, check_supply, life, order_files, run_loop
 from test_one_need import check_decisions, position_of
 
+from restock.analytics.port import FiguresRequest, WindowsRequest
 from restock.app import App
 from restock.inventory.port import PositionsRequest
-from restock.orders.port import OrdersRequest
+from restock.orders.port import Order, OrdersRequest
 from restock.replenishment.port import FlowRequest
 
 ORDERS = "100000"
@@ -49,27 +50,36 @@ async def killed_again_and_again(
     return done, len(acknowledged(said))
 
 
-async def check_all(home: Path, seed: int) -> None:
-    async with life(home, seed) as app:
+async def check_all(home: Path, seed: int, kafka_prefix: str = "") -> None:
+    """Open the program once more, let it end its work, and check everything."""
+    async with life(home, seed, kafka_prefix=kafka_prefix) as app:
         await app.settle()
-        for product in NEEDS:  # a flow that was killed before its order is asked again
-            await app.replenishment.flow(FlowRequest(product))
-        await app.settle()
-        placed = await check_orders(app, acknowledged(str(home / "said")))
-        await check_stock(app, placed)
-        await check_decisions(app, NEEDS)
-        for number, product in enumerate(NEEDS):
-            required = (10 + number) * 3
-            position = await position_of(app, product)
-            assert required <= position < required + 10, f"{product}: covered, and not beyond the smallest order"
-        assert set((await app.backlog()).values()) == {0}
-        assert len(order_files(home / "outbox")) == len(await all_orders(app))
-        for one in await all_orders(app):
-            assert await app.purchasing.rebuild(one.po_id) == one
+        await check_app(app)
 
 
-async def check_orders(app: App, told: dict[int, str]) -> Counter[str]:
-    """Check that what clients were told of is there once; give what all orders ask of each product."""
+async def check_app(app: App) -> None:
+    """Check everything of a program that has settled, after a last flow for each need."""
+    home = app.settings.home
+    for product in NEEDS:  # a flow that was killed before its order is asked again
+        await app.replenishment.flow(FlowRequest(product))
+    await app.settle()
+    stored = await stored_orders(app)
+    check_orders(stored, acknowledged(str(home / "said")))
+    await check_stock(app, stored)
+    await check_decisions(app, NEEDS)
+    for number, product in enumerate(NEEDS):
+        required = (10 + number) * 3
+        position = await position_of(app, product)
+        assert required <= position < required + 10, f"{product}: covered, and not beyond the smallest order"
+    assert set((await app.backlog()).values()) == {0}
+    assert app.problems() == []
+    assert len(order_files(home / "outbox")) == len(await all_orders(app))
+    for one in await all_orders(app):
+        assert await app.purchasing.rebuild(one.po_id) == one
+    await check_figures(app, stored)
+
+
+async def stored_orders(app: App) -> list[Order]:
     stored = []
     after = ""
     while page := await app.orders.orders(OrdersRequest(1000, after)):
@@ -77,6 +87,11 @@ async def check_orders(app: App, told: dict[int, str]) -> Counter[str]:
         after = page.next
         if not after:
             break
+    return stored
+
+
+def check_orders(stored: list[Order], told: dict[int, str]) -> None:
+    """Check that what clients were told of is there once."""
     known = {one.order_id: one for one in stored}
     assert len(known) == len(stored)
     for number, order_id in told.items():
@@ -84,14 +99,35 @@ async def check_orders(app: App, told: dict[int, str]) -> Counter[str]:
         assert (item.sku, item.quantity) == wanted(number)
     assert len(set(told.values())) == len(told)
     assert len({one.customer_id for one in stored}) == len(stored), "every order has its customer: none is there twice"
+
+
+async def check_figures(app: App, stored: list[Order]) -> None:
+    """Check the figures against the sums over what is stored."""
+    figures = await app.analytics.figures(FiguresRequest(100))
+    revenue = sum((one.total_amount for one in stored), D(0))
+    assert (figures.orders, figures.revenue, figures.unique_customers) == (len(stored), revenue, len(stored))
+    sold, orders = quantities(stored), Counter(one.items[0].sku for one in stored)
+    assert {one.sku: (one.quantity, one.orders) for one in figures.top_products} == {
+        product: (D(sold[product]), orders[product]) for product in sold
+    }
+    bought = await all_orders(app)
+    (money,) = figures.purchase_orders
+    assert (money.orders, money.amount) == (len(bought), sum((one.grand_total for one in bought), D(0)))
+    for size in ("minute", "hour", "day"):
+        windows = await app.analytics.windows(WindowsRequest(size, limit=1000))
+        assert (sum(one.orders for one in windows), sum(one.revenue for one in windows)) == (len(stored), revenue), size
+
+
+def quantities(stored: list[Order]) -> Counter[str]:
     total: Counter[str] = Counter()
     for one in stored:
         total[one.items[0].sku] += int(one.items[0].quantity)
     return total
 
 
-async def check_stock(app: App, placed: Counter[str]) -> None:
+async def check_stock(app: App, stored: list[Order]) -> None:
     """Check stock against the sequential sum: 5 on the shelf, nothing received, the rest is owed."""
+    placed = quantities(stored)
     rows = {row["product_id"]: row for row in (await app.inventory.positions(PositionsRequest(NEEDS))).rows()}
     for product in NEEDS:
         row = rows[product]

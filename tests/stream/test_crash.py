@@ -13,6 +13,7 @@ from stream_child import ORDERS
 from stream_shop import Shop
 
 from restock.core.failpoint import KILLED
+from restock.engine.stream import Retention
 
 CHILD = Path(__file__).parent / "stream_child.py"
 
@@ -104,3 +105,32 @@ async def test_a_crash_anywhere_gives_each_effect_once(home: Path, failpoint: st
     assert sorted(effects) == [f"event-{number:06d}" for number in range(ORDERS)]
     assert (backlog.events, set(lag.values())) == (0, {0})
     assert duplicates == (ORDERS if failpoint in {"stream.publish.after", "shop.relay.delete.before"} else 0)
+
+
+@pytest.mark.parametrize("failpoint", ["stream.expire.before", "stream.expire.after", "stream.statement:2"])
+async def test_a_crash_while_old_records_are_forgotten_leaves_the_rest_whole(home: Path, failpoint: str) -> None:
+    """Low watermark, bytes and batches change together or not at all, and what a group has to read is there."""
+    said = acknowledged(child("publish", home), 60)
+    shop = Shop(home)
+    ends = await shop.log.watermarks("orders")
+    await shop.log.commit("reader", {("orders", part): high - high // 2 for part, (_, high) in ends.items()})
+    await shop.log.retain("orders", Retention(ms=0))
+    await shop.close()
+    killed = child("expire", home, RESTOCK_FAILPOINT=failpoint)
+    killed.communicate(timeout=30)
+    assert killed.returncode == KILLED, "the failpoint exists and was reached"
+    again = child("expire", home)
+    again.communicate(timeout=30)
+    assert again.returncode == 0
+    left = await stored(home)
+    for line in said:
+        event_id, partition, offset = line.split()
+        high = ends[int(partition)].high
+        assert (event_id in left) == (int(offset) >= high - high // 2), line
+    shop = Shop(home)
+    reader = shop.databases["stream"]._reader
+    assert (
+        reader.execute("SELECT sum(bytes) FROM partition").fetchone()
+        == reader.execute("SELECT sum(length(batch)) FROM record_batch").fetchone()
+    )
+    await shop.close()

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from random import Random
 
 import pytest
 from confluent_kafka import KafkaError
-from mock_kafka import OFFSET_COMMIT, PRODUCE, MockCluster
 
+from mock_kafka import OFFSET_COMMIT, PRODUCE, MockCluster
 from restock.adapters.kafka.stream import KafkaStream
 from restock.core.errors import InvalidInput, Unavailable
 from restock.engine.stream import Message, Record, partition_for
 from restock.engine.stream.port import Consumer, Fenced
 
 PARTITIONS = 6
+
+PASSING = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_ENOUGH_REPLICAS,
+    KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+    KafkaError.REQUEST_TIMED_OUT,
+)
+"""What a broker says to a publish that it should get again."""
 
 
 @pytest.fixture
@@ -135,3 +145,35 @@ async def test_nothing_is_committed_by_itself(stream: KafkaStream) -> None:
     second = stream.consumer("g", ["orders"])
     assert len(await given(second, 5)) == 5
     await second.close()
+
+
+@pytest.mark.parametrize("next_leader", [1, 2], ids=["the same again", "another"])
+async def test_the_ends_of_a_topic_are_found_when_its_leader_was_elected_anew(next_leader: int) -> None:
+    cluster = MockCluster(brokers=2)
+    cluster.create_topic("orders", 1)
+    stream = KafkaStream(cluster.servers)
+    for leader in (1, next_leader, 1):
+        cluster.lead("orders", 0, leader)
+        async with asyncio.timeout(5):
+            assert await stream.watermarks("orders") == {0: (0, 0)}
+    await stream.close()
+    cluster.close()
+
+
+async def test_a_hundred_passing_failures_leave_every_record_once_and_no_gap(
+    cluster: MockCluster, stream: KafkaStream
+) -> None:
+    """Each answer a broker may give while it changes, drawn again and again under a stream of publishes."""
+    seed = Random().randrange(10**6)
+    print(f"seed {seed}")  # noqa: T201 - shown when it fails
+    random, sent = Random(seed), 0
+    for _ in range(20):
+        cluster.answer(PRODUCE, *random.choices(PASSING, k=5))
+        await stream.publish([message(f"CUST-{n}", str(n).encode()) for n in range(sent, sent + 20)])
+        sent += 20
+    stored = [record for part in range(PARTITIONS) for record in await stream.read("orders", part, 0, 1000)]
+    assert sorted(int(one.value or b"") for one in stored) == list(range(sent))
+    for part in range(PARTITIONS):
+        mine = [one for one in stored if one.partition == part]
+        assert [one.offset for one in mine] == list(range(len(mine)))
+        assert [one.value for one in mine] == sorted((one.value for one in mine), key=lambda value: int(value or b""))

@@ -1,7 +1,7 @@
 """Mistakes planted on purpose: for each, the check that guards against it must fail. A check that cannot fail is none.
 
 The checks themselves stand elsewhere (contract, subscriber, crash, scenario); here they are run against a stream, an inbox
-or a member that was made wrong.
+or a member that was made wrong. Mistakes in the arithmetic of needs: `tests/scenario/test_loop_planted.py`.
 """
 
 from __future__ import annotations

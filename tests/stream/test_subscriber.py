@@ -243,3 +243,84 @@ async def stop(task: asyncio.Task[None]) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+class _Sequence:
+    """Remembers which events came in one unit, and can refuse one of them."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.units: list[list[str]] = []
+        self.refused = ""
+        self.away = ""
+
+    async def take(self, tx: Transaction, events: list[Event]) -> None:
+        ids = [event.event_id for event in events]
+        if self.away in ids:
+            raise Unavailable("away")
+        if self.refused in ids:
+            raise ValueError("refused")
+        self.units.append(ids)
+        await self.shop.count(tx, events)
+
+
+async def test_units_read_together_come_in_order_and_are_committed_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committed: list[Mapping[TopicPartition, int]] = []
+    commit = Member.commit
+
+    async def counted(member: Member, offsets: Mapping[TopicPartition, int]) -> None:
+        committed.append(offsets)
+        await commit(member, offsets)
+
+    monkeypatch.setattr(Member, "commit", counted)
+    await publish(shop, *(order(number, "one") for number in range(25)))
+    take = _Sequence(shop)
+    assert await shop.subscriber(handler=take.take, batch=5, at_once=4).drain() == 25
+    assert [len(unit) for unit in take.units] == [5, 5, 5, 5, 5]
+    assert await shop.effects() == [f"event-{number:06d}" for number in range(25)]
+    assert [max(offsets.values()) for offsets in committed] == [20, 25]
+
+
+@pytest.mark.parametrize("refused", [3, 7, 19])
+async def test_a_refused_event_stops_its_partition_though_later_units_were_read(shop: Shop, refused: int) -> None:
+    await publish(shop, *(order(number, "one") for number in range(20)))
+    take = _Sequence(shop)
+    take.refused = f"event-{refused:06d}"
+    consumer = shop.subscriber(handler=take.take, batch=5, at_once=4)
+    with pytest.raises(ValueError, match="refused"):
+        await consumer.drain()
+    assert await shop.effects() == [f"event-{number:06d}" for number in range(refused)]
+    assert max((await shop.log.committed("counter", "orders")).values(), default=0) == refused
+    take.refused = ""
+    await consumer.drain()
+    assert await shop.effects() == [f"event-{number:06d}" for number in range(20)]
+
+
+@pytest.mark.parametrize("bad", [0, 6, 19])
+async def test_a_record_that_is_no_event_is_parked_in_whichever_unit_it_stands(shop: Shop, bad: int) -> None:
+    key = "one"
+    for number in range(20):
+        await shop.log.publish([Message("orders", key, b"no" if number == bad else encode(order(number, key)))])
+    parked: list[int] = []
+
+    async def park(record: Record, error: Exception) -> None:
+        parked.append(record.offset)
+
+    assert await shop.subscriber(batch=5, at_once=4, on_bad=park).drain() == 20
+    assert parked == [bad]
+    assert await shop.effects() == [f"event-{number:06d}" for number in range(20) if number != bad]
+
+
+async def test_a_transient_failure_in_a_later_unit_repeats_them_all_with_one_effect(shop: Shop) -> None:
+    await publish(shop, *(order(number, "one") for number in range(20)))
+    take = _Sequence(shop)
+    take.away = "event-000012"
+    consumer = shop.subscriber(handler=take.take, batch=5, at_once=4)
+    with pytest.raises(Unavailable):
+        await consumer.drain()
+    assert await shop.log.committed("counter", "orders") == {}
+    take.away = ""
+    assert await consumer.drain() == 20
+    assert await shop.effects() == [f"event-{number:06d}" for number in range(20)]

@@ -23,7 +23,9 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from restock.app import App, opened
 from restock.edge.grpc import messages
 from restock.edge.grpc.server import serving
+from restock.edge.grpc.streamhouse import NotHere, StreamHouse
 from restock.engine.stream import partition_for
+from restock.engine.stream.registry import Given
 from restock.settings import Settings
 
 PROTO = messages.COMPILED.with_suffix(".proto")
@@ -55,7 +57,7 @@ async def caller(home: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch) ->
     pb, stubs = importlib.import_module("streamhouse_pb2"), importlib.import_module("streamhouse_pb2_grpc")
     async with (
         opened(Settings(home=home, dispatch_process=False)) as app,
-        serving(app.streams, app.clock, "127.0.0.1", 0) as address,
+        serving(app.streams, app.clock, "127.0.0.1", 0, app.producing) as address,
         grpc.aio.insecure_channel(address) as channel,
     ):
         yield Caller(pb, stubs.StreamHouseStub(channel), channel, app)
@@ -79,10 +81,18 @@ async def test_topics_are_made_listed_and_kept(caller: Caller) -> None:
     assert await code(stub.CreateTopic(pb.CreateTopicRequest(name="clicks", partition_count=3))) == "ALREADY_EXISTS"
     assert await code(stub.CreateTopic(pb.CreateTopicRequest(name="none"))) == "INVALID_ARGUMENT"
     found = (await stub.GetTopic(pb.GetTopicRequest(name="clicks"))).topic
-    assert (found.name, found.partition_count, found.HasField("retention_ms")) == ("clicks", 3, False)
+    assert (found.name, found.partition_count, found.retention_ms, dict(found.config)) == ("clicks", 3, 1000, {})
     assert found.created_at > 1_700_000_000_000
+    sized = pb.CreateTopicRequest(name="small", partition_count=1, config={"retention.bytes": "5000", "other": "x"})
+    await stub.CreateTopic(sized)
+    listed = {one.name: one for one in (await stub.ListTopics(pb.ListTopicsRequest())).topics}
+    assert dict(listed["small"].config) == {"retention.bytes": "5000"}
+    assert not listed["small"].HasField("retention_ms")
+    for config in ({"retention.ms": "a day"}, {"retention.bytes": "-2"}):
+        wrong = pb.CreateTopicRequest(name="wrong", partition_count=1, config=config)
+        assert await code(stub.CreateTopic(wrong)) == "INVALID_ARGUMENT"
     names = [one.name for one in (await stub.ListTopics(pb.ListTopicsRequest())).topics]
-    assert names == ["clicks", "inventory-updates", "orders", "purchase-orders"]
+    assert names == ["clicks", "inventory-updates", "orders", "purchase-orders", "small"]
     assert await code(stub.GetTopic(pb.GetTopicRequest(name="nothing"))) == "NOT_FOUND"
     assert await code(stub.DeleteTopic(pb.DeleteTopicRequest(name="nothing"))) == "NOT_FOUND"
     assert await code(stub.DeleteTopic(pb.DeleteTopicRequest(name="clicks"))) == "UNIMPLEMENTED"
@@ -150,10 +160,13 @@ async def test_what_goes_wrong_has_the_published_status(caller: Caller) -> None:
     assert await code(stub.Produce(pb.ProduceRequest(topic="clicks", partition=1))) == "INVALID_ARGUMENT"
     assert await code(stub.Produce(pb.ProduceRequest(topic="clicks", key=b"\xff"))) == "INVALID_ARGUMENT"
     assert await code(stub.Consume(pb.ConsumeRequest(topic="clicks", partition=1))) == "INVALID_ARGUMENT"
-    fenced = pb.ProduceBatchRequest(topic="clicks", records=[pb.Record()], producer_id=1)
-    assert await code(stub.ProduceBatch(fenced)) == "UNIMPLEMENTED"
-    for name in ("InitProducer", "BeginTransaction", "CommitTransaction", "AbortTransaction", "Heartbeat"):
-        assert await code(getattr(stub, name)(getattr(pb, f"{name}Request")())) == "UNIMPLEMENTED", name
+    for wrong in ({"transaction_id": "t"}, {"base_sequence": 0}, {"producer_id": 1, "base_sequence": -1}):
+        batch = pb.ProduceBatchRequest(topic="clicks", records=[pb.Record()], **wrong)
+        assert await code(stub.ProduceBatch(batch)) == "INVALID_ARGUMENT", wrong
+    unknown = pb.ProduceBatchRequest(topic="clicks", records=[pb.Record()], producer_id=(1 << 64) - 1)
+    assert await code(stub.ProduceBatch(unknown)) == "NOT_FOUND"
+    for name in ("BeginTransaction", "CommitTransaction", "AbortTransaction"):
+        assert await code(getattr(stub, name)(getattr(pb, f"{name}Request")(producer_id=7))) == "NOT_FOUND", name
 
 
 async def test_health_and_reflection_answer(caller: Caller) -> None:
@@ -204,3 +217,117 @@ def test_plain_text_is_served_on_loopback_only(home: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=50, check=False)
     assert done.returncode == 2
     assert "loopback only" in done.stderr
+
+
+async def test_values_are_checked_against_the_schema_of_their_topic(caller: Caller) -> None:
+    """The bytes of a stock serializer pass; others, and those of a schema that the topic does not hold, do not."""
+    pb, stub, registry = caller.pb, caller.stub, caller.app.registry
+    await stub.CreateTopic(pb.CreateTopicRequest(name="returns", partition_count=1))
+    text = '{"type": "record", "name": "Return", "fields": [{"name": "sku", "type": "string"}]}'
+    number = await registry.register("returns-value", Given(text))
+    other = await registry.register("elsewhere-value", Given(text.replace("sku", "name")))
+    frame, body = b"\0" + number.to_bytes(4, "big"), b"\x06abc"
+    assert (await stub.Produce(pb.ProduceRequest(topic="returns", value=frame + body))).offset == 0
+    more = text.replace("]}", ', {"name": "why", "type": "string", "default": ""}]}')
+    newest = await registry.register("returns-value", Given(more))
+    assert (await stub.Produce(pb.ProduceRequest(topic="returns", value=frame + body))).offset == 1, "an older version"
+    new = b"\0" + newest.to_bytes(4, "big") + body + b"\x02x"
+    assert (await stub.Produce(pb.ProduceRequest(topic="returns", value=new))).offset == 2
+    await stub.CreateTopic(pb.CreateTopicRequest(name="tickets", partition_count=1))
+    number = await registry.register("tickets-value", Given('{"type": "object", "required": ["id"]}', "JSON"))
+    framed = [b"\0" + number.to_bytes(4, "big") + document for document in (b'{"id": 1}', b"{}")]
+    assert (await stub.Produce(pb.ProduceRequest(topic="tickets", value=framed[0]))).offset == 0
+    assert await code(stub.Produce(pb.ProduceRequest(topic="tickets", value=framed[1]))) == "INVALID_ARGUMENT"
+    for wrong in (body, b"{}", frame, frame + body + b"x", b"\0" + other.to_bytes(4, "big") + body, b""):
+        assert await code(stub.Produce(pb.ProduceRequest(topic="returns", value=wrong))) == "INVALID_ARGUMENT", wrong
+
+
+async def values(caller: Caller, topic: str) -> list[str]:
+    page = await caller.stub.Consume(caller.pb.ConsumeRequest(topic=topic, max_records=1000))
+    return [one.value.decode() for one in page.records]
+
+
+async def test_a_producer_that_numbers_its_records_stores_each_once(caller: Caller) -> None:
+    pb, stub = caller.pb, caller.stub
+    await stub.CreateTopic(pb.CreateTopicRequest(name="clicks", partition_count=1))
+    made = await stub.InitProducer(pb.InitProducerRequest(timeout_ms=1000, metadata={"a": "b"}))
+
+    async def send(first: int, *texts: str, epoch: int = made.epoch) -> Any:
+        batch = pb.ProduceBatchRequest(
+            topic="clicks", producer_id=made.producer_id, producer_epoch=epoch, base_sequence=first
+        )
+        batch.records.extend(pb.Record(value=text.encode()) for text in texts)
+        return await stub.ProduceBatch(batch)
+
+    told = await send(0, "a", "b")
+    assert (told.first_offset, told.last_offset, told.count, told.duplicates_filtered) == (0, 1, 2, False)
+    told = await send(0, "a", "b")
+    assert (told.first_offset, told.last_offset, told.count, told.duplicates_filtered) == (0, 1, 2, True)
+    told = await send(1, "b", "c", "d")
+    assert (told.first_offset, told.last_offset, told.duplicates_filtered) == (2, 3, True), "the new ones of a batch"
+    assert (await send(0, "a")).duplicates_filtered
+    assert await code(send(5, "f")) == "FAILED_PRECONDITION", "the fifth was never seen"
+    assert await code(send(4, "e", epoch=1)) == "FAILED_PRECONDITION"
+    assert await values(caller, "clicks") == ["a", "b", "c", "d"]
+    beat = await stub.Heartbeat(pb.HeartbeatRequest(producer_id=made.producer_id, producer_epoch=0))
+    assert (beat.valid, beat.HasField("error")) == (True, False)
+    beat = await stub.Heartbeat(pb.HeartbeatRequest(producer_id=made.producer_id, producer_epoch=3))
+    assert not beat.valid and "epoch 0, not 3" in beat.error
+
+
+async def test_a_transaction_is_read_whole_or_not_at_all(caller: Caller) -> None:
+    pb, stub = caller.pb, caller.stub
+    for name in ("clicks", "views"):
+        await stub.CreateTopic(pb.CreateTopicRequest(name=name, partition_count=1))
+    made = await stub.InitProducer(pb.InitProducerRequest(transactional_id="shop"))
+    who = {"producer_id": made.producer_id, "producer_epoch": made.epoch}
+
+    async def begin() -> str:
+        return str((await stub.BeginTransaction(pb.BeginTransactionRequest(**who))).transaction_id)
+
+    async def send(transaction: str, topic: str, first: int, *texts: str) -> Any:
+        batch = pb.ProduceBatchRequest(topic=topic, base_sequence=first, transaction_id=transaction, **who)
+        batch.records.extend(pb.Record(value=text.encode()) for text in texts)
+        return await stub.ProduceBatch(batch)
+
+    one = await begin()
+    assert await code(begin()) == "FAILED_PRECONDITION", "one at a time"
+    told = await send(one, "clicks", 0, "a", "b")
+    assert (told.first_offset, told.last_offset, told.count) == (0, 0, 2)
+    await send(one, "views", 0, "v")
+    assert (await send(one, "clicks", 0, "a", "b")).duplicates_filtered
+    assert await values(caller, "clicks") == await values(caller, "views") == []
+    done = await stub.CommitTransaction(pb.CommitTransactionRequest(**who, transaction_id=one))
+    assert done.success and done.commit_timestamp > 1_700_000_000_000
+    again = await stub.CommitTransaction(pb.CommitTransactionRequest(**who, transaction_id=one))
+    assert again.commit_timestamp == done.commit_timestamp, "an answer that was lost is given again"
+    assert (await values(caller, "clicks"), await values(caller, "views")) == (["a", "b"], ["v"])
+    assert await code(stub.AbortTransaction(pb.AbortTransactionRequest(**who, transaction_id=one))) == (
+        "FAILED_PRECONDITION"
+    )
+    two = await begin()
+    await send(two, "clicks", 2, "never")
+    for _ in range(2):
+        assert (await stub.AbortTransaction(pb.AbortTransactionRequest(**who, transaction_id=two))).success
+    assert await code(send(two, "clicks", 3, "late")) == "FAILED_PRECONDITION"
+    assert await code(stub.CommitTransaction(pb.CommitTransactionRequest(**who, transaction_id=two))) == (
+        "FAILED_PRECONDITION"
+    )
+    three = await begin()
+    await send(three, "clicks", 3, "fenced")
+    taken = await stub.InitProducer(pb.InitProducerRequest(transactional_id="shop"))
+    assert (taken.producer_id, taken.epoch) == (made.producer_id, 1)
+    assert await code(stub.CommitTransaction(pb.CommitTransactionRequest(**who, transaction_id=three))) == (
+        "FAILED_PRECONDITION"
+    )
+    beat = await stub.Heartbeat(pb.HeartbeatRequest(**who, transaction_id=three))
+    assert not beat.valid
+    assert await values(caller, "clicks") == ["a", "b"]
+    assert (await stub.Produce(pb.ProduceRequest(topic="clicks", value=b"c"))).offset == 2, "and no gap is left"
+
+
+async def test_without_the_embedded_log_producers_with_epochs_are_refused_by_name(home: Path, compiled: Path) -> None:
+    async with opened(Settings(home=home, dispatch_process=False)) as app:
+        calls = StreamHouse(app.streams, app.clock)
+        with pytest.raises(NotHere, match="embedded log"):
+            await calls.InitProducer(messages.message("InitProducerRequest")())

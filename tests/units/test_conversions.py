@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from restock.adapters.database.embedded import EmbeddedDatabases
 from restock.core.clock import SystemClock
 from restock.core.errors import InvalidInput
-from restock.units.model import Conversion, conversion, factor_between
+from restock.units.model import Conversion, contradictions, conversion, factor_between
 from restock.units.port import ConversionsRequest, PutConversionsRequest
 from restock.units.service import UnitsService
 from restock.units.store import SCHEMA
@@ -55,6 +57,50 @@ def test_the_factor_is_the_product_along_a_shortest_path(
 @given(GRAPHS, UNITS)
 def test_a_unit_is_one_of_itself(graph: list[tuple[str, str, Decimal]], unit: str) -> None:
     assert factor_between(graph, unit, unit) == 1
+
+
+def of(*graph: tuple[str, str, Decimal]) -> list[Conversion]:
+    return [Conversion("P", *one) for one in graph]
+
+
+@given(GRAPHS, GRAPHS)
+def test_what_does_not_contradict_has_one_answer_on_every_path(
+    known: list[tuple[str, str, Decimal]], given_: list[tuple[str, str, Decimal]]
+) -> None:
+    true = [one for place, one in enumerate(of(*known)) if place not in contradictions([], of(*known))]
+    wrong = contradictions(true, of(*given_))
+    stored = {(one.from_unit, one.to_unit): one.factor for one in true}
+    stored |= {(a, b): factor for place, (a, b, factor) in enumerate(given_) if place not in wrong}
+    graph = [(a, b, factor) for (a, b), factor in stored.items()]
+    for start in ("PIECE", "BOX", "CASE"):
+        for end in ("PIECE", "BOX", "CASE"):
+            assert len({factor for _, factor in paths(graph, start, end)}) <= 1
+    for a, b, factor in graph:
+        assert stored.get((b, a), 1 / Fraction(factor)) == 1 / Fraction(factor)
+    assert contradictions(true, [one for place, one in enumerate(of(*given_)) if place not in wrong]) == {}
+
+
+@pytest.mark.parametrize(
+    ("known", "given_", "wrong"),
+    [
+        ([("CASE", "PIECE", 10)], [("PIECE", "CASE", "0.2")], {0}),
+        ([("CASE", "PIECE", 10)], [("PIECE", "CASE", "0.1")], set()),
+        ([("CASE", "PIECE", 12)], [("PIECE", "CASE", "0.0833")], {0}),
+        ([("CASE", "PIECE", 10)], [("CASE", "PIECE", 12)], set()),
+        ([("CASE", "PIECE", 10), ("PIECE", "CASE", "0.1")], [("CASE", "PIECE", 20)], {0}),
+        ([("CASE", "PIECE", 10), ("PIECE", "CASE", "0.1")], [("CASE", "PIECE", 20), ("PIECE", "CASE", "0.05")], set()),
+        ([], [("PALLET", "CASE", 4), ("CASE", "PIECE", 10), ("PALLET", "PIECE", 99), ("BOX", "PIECE", 2)], {2}),
+        ([("CASE", "PIECE", 10)], [("PIECE", "CASE", "0.2"), ("CASE", "PIECE", 12)], {0, 1}),
+        ([], [("BOX", "BOX", 1)], set()),
+    ],
+)
+def test_a_conversion_that_others_deny_is_found(
+    known: list[tuple[str, str, object]], given_: list[tuple[str, str, object]], wrong: set[int]
+) -> None:
+    on_file, anew = (of(*((a, b, Decimal(str(factor))) for a, b, factor in some)) for some in (known, given_))
+    assert set(contradictions(on_file, anew)) == wrong
+    others = [Conversion("Q", one.from_unit, one.to_unit, Decimal(7)) for one in on_file]
+    assert set(contradictions([*others, *on_file], anew)) == wrong, "another product says nothing of this one"
 
 
 @given(FACTORS, FACTORS)
@@ -135,3 +181,26 @@ async def test_conversions_are_stored_once_and_the_revision_tells_of_changes(uni
         {"product_id": "Q", "from_unit": "BOX", "to_unit": "PIECE", "factor": Decimal("0.0001")},
     ]
     assert len(await units.conversions(ConversionsRequest([]))) == 0
+
+
+async def test_a_contradiction_is_refused_whole_and_named(units: UnitsService) -> None:
+    first = [Conversion(f"N{number}", "CASE", "PIECE", Decimal(12)) for number in range(1500)]
+    first[1400] = Conversion("N7", "PIECE", "CASE", Decimal("0.0833"))
+    with pytest.raises(InvalidInput) as refused:
+        await units.put_conversions(PutConversionsRequest(first))
+    assert refused.value.field == "conversions[1400].factor"
+    assert refused.value.what == "One PIECE of N7 is 1/12 CASE by its other conversions, not 0.0833."
+    assert len(await units.conversions(ConversionsRequest(["N0", "N7"]))) == 0, "nothing half done"
+    await units.put_conversions(PutConversionsRequest(first[:8]))
+    with pytest.raises(InvalidInput):
+        await units.put_conversions(PutConversionsRequest([first[1400]]))
+
+
+async def test_of_two_who_contradict_each_other_at_once_one_is_refused(units: UnitsService) -> None:
+    there = Conversion("P", "CASE", "PIECE", Decimal(10))
+    back = Conversion("P", "PIECE", "CASE", Decimal("0.2"))
+    answers = await asyncio.gather(
+        *(units.put_conversions(PutConversionsRequest([one])) for one in (there, back)), return_exceptions=True
+    )
+    assert sorted(type(one).__name__ for one in answers) == ["InvalidInput", "Stored"]
+    assert len(await units.conversions(ConversionsRequest(["P"]))) == 1

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Protocol
 
-from restock.adapters.database.embedded import EmbeddedDatabases
 from restock.adapters.database.presence import FilePresence
+from restock.adapters.stores import StoreSettings, stores_of
 from restock.core.clock import Clock
 from restock.core.errors import InvalidInput, Unavailable
 from restock.engine.database import Database
 from restock.engine.stream import SCHEMA, EmbeddedLog, Stream
-from restock.engine.stream.port import checked_name
+from restock.engine.stream.checks import checked_name
 
 
-class StreamSettings(Protocol):
+class StreamSettings(StoreSettings, Protocol):
     """What the settings say of the stream."""
-
-    @property
-    def home(self) -> Path:
-        """The folder of all embedded state."""
-        ...
 
     @property
     def kafka_servers(self) -> str:
@@ -66,10 +60,10 @@ def _kafka(settings: StreamSettings) -> Stream:
 
 @asynccontextmanager
 async def both_streams(settings: StreamSettings, clock: Clock) -> AsyncIterator[tuple[Stream, Stream]]:
-    """Open the embedded log of a home and the stream on Kafka beside it; close both at the end."""
+    """Open the log in the databases and the stream on Kafka beside it; close both at the end."""
     if not settings.kafka_servers:
         raise InvalidInput("is not set.", field="kafka_servers", remedy="Name the cluster, such as 127.0.0.1:9092.")
-    databases = EmbeddedDatabases(settings.home, {"stream": [SCHEMA]})
+    databases = await stores_of(settings, {"stream": [SCHEMA]})
     try:
         kafka = _kafka(settings)
         try:

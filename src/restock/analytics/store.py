@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Column, Index, LargeBinary, MetaData, Table, bindparam, delete, func, select
+from sqlalchemy import MetaData, Table, bindparam, delete, func, select
 
 from restock.analytics.model import MINUTE, Additions, first_minute_kept
 from restock.engine.database import Database, Row, Statement, Transaction
-from restock.engine.database.columns import count, identifier, label, moment
+from restock.engine.database.columns import count, label, moment
 from restock.engine.database.migrate import Schema
 from restock.engine.database.statement import Upsert
 from restock.engine.stream import TopicPartition
 from restock.engine.stream.inbox import Inbox
-from restock.engine.stream.tables import inbox_table
+from restock.engine.stream.tables import block_table, inbox_table
 
 SCHEMA = Schema("analytics", Path(__file__).parent / "migrations")
 
@@ -57,22 +57,9 @@ REACH = Table(
     count("partition", primary_key=True, autoincrement=False),
     count("next"),
     moment("newest"),
-    identifier("last_id"),
-    count("blocks"),
     sqlite_with_rowid=False,
 )
-"""How far each partition was counted: next offset, its newest order, its greatest identifier, its blocks of identifiers."""
-SEEN_BLOCK = Table(
-    "seen_block",
-    METADATA,
-    label("topic", primary_key=True),
-    count("partition", primary_key=True, autoincrement=False),
-    count("number", primary_key=True, autoincrement=False),
-    identifier("first_id"),
-    identifier("last_id"),
-    Column("ids", LargeBinary(1 << 20), nullable=False),
-    Index("ix_seen_block_last", "topic", "partition", "last_id"),
-)
+"""How far each partition was counted: next offset, and its newest order."""
 LAST_ORDER = Table(
     "last_order",
     METADATA,
@@ -82,8 +69,7 @@ LAST_ORDER = Table(
     sqlite_with_rowid=False,
 )
 INBOX_TABLE = inbox_table(METADATA)
-INBOX = Inbox(INBOX_TABLE, "analytics")
-"""The events whose identifier does not tell its time (`restock.analytics.seen`)."""
+INBOX = Inbox(INBOX_TABLE, "analytics", blocks=block_table(METADATA))
 
 _C, _P, _T, _W, _R = CUSTOMER.c, PRODUCT.c, TALLY.c, WINDOW.c, REACH.c
 _ADD_CUSTOMER = Upsert(CUSTOMER, ("customer_id",), adds=("orders", "amount"))
@@ -107,7 +93,7 @@ _WINDOWS = Statement(
     .order_by(_W.start.desc())
     .limit(bindparam("most"))
 )
-_REACHES = Statement(select(_R.topic, _R.partition, _R.next, _R.newest, _R.last_id, _R.blocks))
+_REACHES = Statement(select(_R.topic, _R.partition, _R.next, _R.newest))
 _PUT_REACH = Upsert(REACH, ("topic", "partition"))
 _LAST_ORDER = Statement(select(LAST_ORDER.c.at, LAST_ORDER.c.order_id))
 _PUT_LAST_ORDER = Upsert(LAST_ORDER, ("one",))
@@ -119,8 +105,6 @@ class Reach(NamedTuple):
 
     next: int = 0
     newest: str = ""
-    last_id: str = ""
-    blocks: int = 0
 
 
 async def add(tx: Transaction, added: Additions, newest: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from restock.analytics.port import Analytics
 from restock.core.clock import Clock
@@ -17,6 +17,9 @@ from restock.purchasing.port import Purchasing
 from restock.replenishment.port import FlowReply, Replenishment
 from restock.suppliers.port import Suppliers
 from restock.units.port import Units
+
+if TYPE_CHECKING:
+    from restock.engine.stream.registry import Registry  # and with it the databases, which some commands never open
 
 
 class Operations(Protocol):
@@ -149,6 +152,11 @@ class Running(Protocol):
     @property
     def analytics(self) -> Analytics:
         """Figures."""
+        ...
+
+    @property
+    def registry(self) -> Registry:
+        """Schemas."""
         ...
 
     @property

@@ -64,15 +64,20 @@ class Stock(NamedTuple):
     def reserve(self, quantity: int) -> Stock:
         """Promise the quantity: what is available now, the rest from a later receipt."""
         on_hand, reserved, backordered, received_total, version = self
-        taken = min(quantity, on_hand - reserved)
-        return Stock(on_hand, reserved + taken, backordered + quantity - taken, received_total, version + 1)
+        left = on_hand - reserved
+        taken = quantity if quantity <= left else left
+        now = (on_hand, reserved + taken, backordered + quantity - taken, received_total, version + 1)
+        return tuple.__new__(Stock, now)  # what `Stock` itself does, at a third of the price: replays reserve thousands
 
     def receive(self, quantity: int) -> Stock:
         """Put goods on the shelf; backorders are served first."""
-        on_hand, reserved, backordered, received_total, version = self
-        served = min(quantity + on_hand - reserved, backordered)
+        served = min(quantity + self.available, self.backordered)
         return Stock(
-            on_hand + quantity, reserved + served, backordered - served, received_total + quantity, version + 1
+            self.on_hand + quantity,
+            self.reserved + served,
+            self.backordered - served,
+            self.received_total + quantity,
+            self.version + 1,
         )
 
     def count(self, on_hand: int, reserved: int) -> Stock:  # type: ignore[override]  # nobody counts a member of a tuple

@@ -1,80 +1,54 @@
-"""What inventory tells the others: each change of stock, in the members of the published event and some more.
-
-The published event is {event_id, sku, order_id, change, new_quantity, status, timestamp}. Beside them stand what a reader
-needs to be right: the warehouse, the version of the stock (older news is dropped), all that was ever received, and what
-customers wait for.
-"""
+"""What inventory tells the others: each change of stock."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-
-import msgspec
+from collections.abc import Iterator
 
 from restock.core.ids import Ids
-from restock.core.quantity import ONE, from_scaled
-from restock.engine.stream import Waiting, encode_known
+from restock.engine.stream import Packed
+from restock.engine.stream.outbox import BATCH_EVENTS, packed
+from restock.inventory import rows
 from restock.inventory.model import IN_STOCK, RESERVED, Place, Stock
+from restock.inventory.rows import Batch, Told, in_rows, written
 
-TOPIC = "inventory-updates"
+TOPIC = rows.TOPIC
 PARTITIONS = 4
 
 COUNTED, TAKEN, REFUSED, RECEIVED = "StockCounted", "StockReserved", "ReservationRefused", "StockReceived"
 
-Number = int | Decimal
-
-
-class _Change(msgspec.Struct, gc=False):
-    event_id: str
-    sku: str
-    order_id: str
-    change: Number
-    new_quantity: Number
-    status: str
-    timestamp: str
-    warehouse_id: str
-    version: int
-    received_total: Number
-    backordered: Number
+_USUAL = 256
+"""Characters of product and order together: what has more, which is nobody's here, waits as it is published."""
 
 
 class News:
-    """The events of one unit of work, in their order. `events` goes into the outbox of that unit."""
+    """The events of one unit of work, in their order. `batches` goes into the outbox of that unit."""
 
     def __init__(self, ids: Ids, at: str) -> None:
-        self.events: list[Waiting] = []
         self._ids = ids
         self._at = at
-        self._published = ids.shorts("INV")
-        self._stem = ""
+        self._told: list[Told] = []
 
     def tell(self, kind: str, place: Place, before: Stock, after: Stock, order_id: str = "", cause: str = "") -> None:
         """Tell of a change; `cause` is the event that was the reason."""
-        number = len(self.events) & 0xFFFF
-        if not number:  # the last digits count the events of the unit: as unique as a new one, at a part of its price
-            self._stem = self._ids.new()[:-4]
-        event_id = f"{self._stem}{number:04x}"
         sku, warehouse = place
         on_hand, reserved, backordered, received, version = after
         left, status = on_hand - reserved, after.status
-        data = _Change(
-            next(self._published),
-            sku,
-            order_id,
-            _number(left - before.on_hand + before.reserved),
-            _number(left),
-            RESERVED if kind == TAKEN and status == IN_STOCK else status,
-            self._at,
-            warehouse,
-            version,
-            _number(received),
-            _number(backordered),
-        )
-        value = encode_known(event_id, kind, sku, self._at, data, cause)
-        self.events.append(Waiting(event_id, TOPIC, sku, value))
+        if status is IN_STOCK and kind is TAKEN:
+            status = RESERVED
+        change = left - before.on_hand + before.reserved
+        told = Told(kind, sku, warehouse, order_id, cause, change, left, status, version, received, backordered)
+        self._told.append(told)
 
+    def batches(self) -> list[Packed]:
+        """Give what was told, packed. Raises InvalidInput for what no stream would take."""
+        batches = list(self._cut())
+        if all(one.sku and len(one.sku) + len(one.order_id) <= _USUAL for one in self._told):
+            return in_rows(batches)
+        return packed([event for batch in batches for event in written(batch)])
 
-def _number(scaled: int) -> Number:
-    """Give whole millionths as they are written: nearly every quantity is whole, and an int is made sooner."""
-    whole, rest = divmod(scaled, ONE)
-    return from_scaled(scaled) if rest else whole
+    def _cut(self) -> Iterator[Batch]:
+        """Cut into batches: the last digits of their identifiers count, which costs a part of new ones."""
+        published = int(self._ids.short("INV")[-8:], 16)
+        for start in range(0, len(self._told), BATCH_EVENTS):
+            stem = self._ids.new()[:-4]
+            yield Batch(1, stem, published + start, self._at, self._told[start : start + BATCH_EVENTS])

@@ -6,6 +6,7 @@ from restock.core.clock import Clock, timestamp
 from restock.core.errors import InvalidInput
 from restock.core.frame import batches
 from restock.core.ids import Ids
+from restock.core.once import once_each
 from restock.core.quantity import to_scaled
 from restock.core.reply import Stored
 from restock.engine.database import Database, Transaction
@@ -42,7 +43,8 @@ class InventoryService:
     async def put_stock(self, request: PutStockRequest) -> Stored:
         """Store counts; the same again change nothing."""
         changed = 0
-        for batch in batches([checked_count(one) for one in request.stock]):
+        counts = once_each([checked_count(one) for one in request.stock], "stock", "product_id", "warehouse_id")
+        for batch in batches(counts):
 
             async def unit(tx: Transaction, batch: list[StockCount] = batch) -> int:
                 return await self._count(tx, batch)
@@ -53,7 +55,7 @@ class InventoryService:
     async def put_items(self, request: PutItemsRequest) -> Stored:
         """Store products; the same again change nothing."""
         changed = 0
-        for batch in batches([checked_item(one) for one in request.items]):
+        for batch in batches(once_each([checked_item(one) for one in request.items], "items", "product_id")):
 
             async def unit(tx: Transaction, batch: list[Item] = batch) -> int:
                 return await store.put_items(tx, batch)
@@ -91,7 +93,7 @@ class InventoryService:
             news.tell(COUNTED, place, before, after)
         await store.put_items(tx, [Item(one.product_id) for one in counts], replace=False)
         await store.put_stock(tx, changed, at)
-        await store.OUTBOX.add_encoded(tx, news.events)
+        await store.OUTBOX.add_packed(tx, news.batches())
         return len(changed)
 
     def news(self, at: str) -> News:

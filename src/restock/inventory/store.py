@@ -16,9 +16,10 @@ from restock.engine.database.revision import Revision, revision_table
 from restock.engine.database.statement import Upsert
 from restock.engine.stream.inbox import Inbox
 from restock.engine.stream.outbox import Outbox
-from restock.engine.stream.tables import inbox_table, outbox_table
+from restock.engine.stream.tables import block_table, inbox_table, outbox_table
 from restock.inventory.model import Item, Place, Stock
 from restock.inventory.port import BackorderFrame, CatalogueFrame, PositionFrame
+from restock.inventory.rows import events_in
 
 SCHEMA = Schema("inventory", Path(__file__).parent / "migrations")
 
@@ -57,10 +58,11 @@ BACKORDER = Table(
     moment("at"),
     Index("backorder_of_product", "product_id"),
 )
-OUTBOX = Outbox(outbox_table(METADATA))
+OUTBOX = Outbox(outbox_table(METADATA), events_in=events_in)
 _INBOX_TABLE = inbox_table(METADATA)
-ORDERS_INBOX = Inbox(_INBOX_TABLE, "inventory.orders")
-RECEIPTS_INBOX = Inbox(_INBOX_TABLE, "inventory.receipts")
+_BLOCKS = block_table(METADATA)
+ORDERS_INBOX = Inbox(_INBOX_TABLE, "inventory.orders", blocks=_BLOCKS)
+RECEIPTS_INBOX = Inbox(_INBOX_TABLE, "inventory.receipts", blocks=_BLOCKS)
 REVISION = Revision(revision_table(METADATA), "inventory")
 
 _L, _I, _B = INVENTORY_LEVELS.c, ITEM.c, BACKORDER.c

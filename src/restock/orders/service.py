@@ -9,6 +9,7 @@ from restock.core.clock import Clock, timestamp
 from restock.core.errors import InvalidInput, Unavailable
 from restock.core.frame import batches
 from restock.core.ids import Ids
+from restock.core.once import once_each
 from restock.core.reply import Stored
 from restock.engine.database import Database, KeyTaken, Transaction, Unit
 from restock.orders import demand_store, history_store, store
@@ -46,18 +47,29 @@ MAX_DRAWS = 8
 
 
 def _nobody() -> None:
-    """Stand for somebody who waits for events, where nobody does."""
+    """Stand for somebody who is told or asked, where nobody is."""
 
 
 class OrdersService:
     """The orders context over oms_db."""
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids, placed: Callable[[], None] = _nobody) -> None:
-        """`placed` is told after orders were accepted: the relay of the outbox wants to know."""
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        ids: Ids,
+        placed: Callable[[], None] = _nobody,
+        room: Callable[[], None] = _nobody,
+    ) -> None:
+        """`placed` is told after orders were accepted: the relay of the outbox wants to know.
+
+        `room` raises StorageFull while nothing new should be taken in.
+        """
         self._database = database
         self._clock = clock
         self._ids = ids
         self._placed = placed
+        self._room = room
         self._counted = store.Counted()
 
     async def place(self, request: PlaceRequest) -> Placements:
@@ -70,6 +82,7 @@ class OrdersService:
             raise InvalidInput(
                 f"{request.schema_version} is no published interface.", field="schema_version", remedy="Give 1 or 2."
             )
+        self._room()
         placing = Placing(request.orders, self._ids, timestamp(self._clock.now()), request.schema_version)
         if len(placing):
             await self._write(placing)
@@ -110,7 +123,7 @@ class OrdersService:
     async def put_demand(self, request: PutDemandRequest) -> Stored:
         """Store stated demand; the same again changes nothing."""
         changed = 0
-        for batch in batches([stated(one) for one in request.demand]):
+        for batch in batches(once_each([stated(one) for one in request.demand], "demand", "product_id")):
 
             async def unit(tx: Transaction, batch: list[Demand] = batch) -> demand_store.Change:
                 return await demand_store.put_demand(tx, batch, timestamp(self._clock.now()))

@@ -201,11 +201,14 @@ def _told(order: PurchaseOrder, event: OrderEvent) -> dict[str, object]:
 def _arrived(order: PurchaseOrder, request: ReceiveRequest) -> Data:
     lines = {line.line_no: line for line in order.lines}
     receipts: dict[int, Decimal] = {}
-    for one in request.lines:
+    for place, one in enumerate(request.lines):
+        field = f"lines[{place}].quantity"
         if one.line_no not in lines:
-            raise InvalidInput(f"{order.po_id} has no line {one.line_no}.", field="line_no")
-        arrived = positive(one.quantity, "quantity") + receipts.get(one.line_no, Decimal(0))  # two pallets of one line
-        receipts[one.line_no] = positive(arrived, "quantity")
+            known = ", ".join(map(str, lines))
+            what = f"{order.po_id} has no line {one.line_no}."
+            raise InvalidInput(what, field=f"lines[{place}].line_no", remedy=f"It has {known}.")
+        arrived = positive(one.quantity, field) + receipts.get(one.line_no, Decimal(0))  # two pallets of one line
+        receipts[one.line_no] = positive(arrived, field)
     if not request.lines:
         receipts = {line.line_no: line.to_come for line in order.lines if line.to_come}
     return {

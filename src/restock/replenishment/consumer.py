@@ -4,6 +4,7 @@ product alone. Nothing polls.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from restock.core.errors import RestockError, StorageFull, Unavailable
@@ -37,17 +38,30 @@ class ReplenishmentConsumer:
             return
         items = [{"product_id": sku, "warehouse_id": warehouse} for sku, warehouse in latest]
         needs = await self._service.operations.needs(items)
-        for event, one in zip(latest.values(), needs, strict=True):
-            if isinstance(one, Need) and one.position < one.reorder_point:
-                await self._run(event, one)
+        await self._run(
+            [
+                (event, one)
+                for event, one in zip(latest.values(), needs, strict=True)
+                if isinstance(one, Need) and one.position < one.reorder_point
+            ]
+        )
 
-    async def _run(self, event: Event, one: Need) -> None:
-        reply: FlowReply | RestockError
-        try:
-            reply = await self._service.flow(FlowRequest(one.product_id, one.warehouse_id, causation_id=event.event_id))
-        except (Unavailable, StorageFull):
-            raise  # it passes: the event comes again, so that its need is not forgotten
-        except RestockError as error:
-            reply = error
+    async def _run(self, short: Sequence[tuple[Event, Need]]) -> None:
+        """Run the flows together: one after the other, the last of a batch would wait for all the others."""
+        door = asyncio.Semaphore(self._service.at_once)
+
+        async def run(event: Event, need: Need) -> FlowReply | RestockError:
+            async with door:
+                try:
+                    return await self._service.flow(
+                        FlowRequest(need.product_id, need.warehouse_id, causation_id=event.event_id)
+                    )
+                except RestockError as error:
+                    return error
+
+        replies = await asyncio.gather(*(run(*one) for one in short))
+        for reply in replies:
+            if isinstance(reply, Unavailable | StorageFull):
+                raise reply  # it passes: the event comes again, so that its need is not forgotten
         if self.keep_replies:
-            self.replies.append((event, reply))
+            self.replies += [(event, reply) for (event, _), reply in zip(short, replies, strict=True)]

@@ -121,7 +121,11 @@ async def one(database: Database, name: str) -> Proposal:
     known = name.startswith(_PREFIX) and number.isdigit()
     rows = await database.read(_ONE, {"key_plan": int(number), "key_product": product}) if known else []
     if not rows:
-        raise NotFound(f"There is no proposal {name}.", field="proposal_id", remedy="List them: `restock plan`.")
+        raise NotFound(
+            f"There is no proposal {name}.",
+            field="proposal_id",
+            remedy="List them with `restock replenishment proposals`.",
+        )
     return _proposal(rows[0])
 
 

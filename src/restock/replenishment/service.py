@@ -78,6 +78,8 @@ class ReplenishmentService:
         self._flow = self.flows[flow_name]
         self._executor = Executor(table, self.operations.rulebook, clock)
         self._runner = CohortRunner(self._executor, self._flow, queue_limit=queue_limit)
+        self.at_once = min(AT_ONCE, queue_limit)
+        """Runs of one caller that may be at the door together."""
         self._recorder = recorder.Recorder(database)
         self._cohort: tuple[CohortRecord | None, str, str] = (None, "", "")
         self.planner = Planner(database, neighbours, self.operations, self._flow, clock)
@@ -99,7 +101,7 @@ class ReplenishmentService:
 
     async def flow_batch(self, request: FlowBatchRequest) -> FlowReplies:
         """Run the flow for many products together."""
-        door = asyncio.Semaphore(AT_ONCE)
+        door = asyncio.Semaphore(self.at_once)
 
         async def one(product: str) -> FlowReply | RestockError:
             async with door:

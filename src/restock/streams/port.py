@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from restock.core.operation import Operation, Permission
-from restock.engine.stream import Position, Record, TopicFacts, Watermarks
+from restock.engine.stream import Position, Record, Retention, TopicFacts, Watermarks
+from restock.engine.stream.port import FOREVER
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,34 @@ class PartitionState:
 
 @dataclass(frozen=True)
 class TopicState:
-    """A topic. `bytes` are those of the stored batches, `last_at` is when the newest record was stored (or empty)."""
+    """A topic. `bytes` are those of the stored batches, the oldest and newest record were stored `first_at` and `last_at`.
+
+    It keeps `retention_ms` and `retention_bytes` of each partition, -1 without limit, and with `keep_unread` also what the
+    groups `unread_by` have still to read.
+    """
 
     topic: str
     partitions: int
     records: int
     bytes: int
     created_at: str
+    first_at: str
     last_at: str
+    retention_ms: int
+    retention_bytes: int
+    keep_unread: bool
+    unread_by: list[str]
     watermarks: list[PartitionState]
+
+
+@dataclass(frozen=True)
+class RetainRequest:
+    """What a topic keeps from now on; what is not given stays as it was. See `TopicState`."""
+
+    topic: str
+    retention_ms: int | None = None
+    retention_bytes: int | None = None
+    keep_unread: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -266,13 +286,17 @@ class Streams(Protocol):
         """Give what followed from an event, by causation across all topics. Raises NotFound."""
         ...
 
+    async def retain(self, request: RetainRequest) -> TopicState:
+        """Let a topic keep more or less. Raises NotFound, InvalidInput."""
+        ...
+
     # --- for the published interfaces of the stream ---
 
     def own(self, topic: str) -> bool:
         """Tell whether Restock itself lives on the topic."""
         ...
 
-    async def create(self, topic: str, partitions: int) -> None:
+    async def create(self, topic: str, partitions: int, retention: Retention = FOREVER) -> None:
         """Make a topic. Raises Conflict when there is one of that name, InvalidInput."""
         ...
 
@@ -285,10 +309,7 @@ class Streams(Protocol):
         ...
 
     async def produce(self, topic: str, records: Sequence[Produced]) -> list[Position]:
-        """Store all or none, durably. Raises NotFound, InvalidInput.
-
-        On a topic of Restock's own a record needs a key, and goes where the key says: its readers rely on that.
-        """
+        """Store all or none, durably; on a topic of ours a record goes where its key says. Raises NotFound, InvalidInput."""
         ...
 
     async def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
@@ -354,6 +375,16 @@ OPERATIONS = (
         "POST",
         "/api/v1/streams/groups/{group}/replay",
         "Let a group without living members go on from another place",
+        Permission.ADMINISTER,
+        writes=True,
+    ),
+    Operation(
+        "streams.retain",
+        RetainRequest,
+        TopicState,
+        "POST",
+        "/api/v1/streams/topics/{topic}/retention",
+        "Let a topic keep records for a time, or up to a size",
         Permission.ADMINISTER,
         writes=True,
     ),

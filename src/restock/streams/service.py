@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import partial
 from itertools import count
 from typing import Protocol
 
 from restock.core.clock import Clock, moment
 from restock.core.errors import Conflict, InvalidInput, NotFound
-from restock.engine.stream import Backlog, Message, Position, Record, Stream, TopicFacts, partition_for
-from restock.engine.stream.port import MAX_READ, Watermarks
+from restock.engine.stream import (
+    Backlog,
+    Message,
+    Position,
+    Record,
+    Retention,
+    Stream,
+    TopicFacts,
+    decode,
+    partition_for,
+)
+from restock.engine.stream.port import FOREVER, MAX_READ, NO_HEADERS, Watermarks
+from restock.engine.stream.registry import Conforming
 from restock.streams import reading, tracing
 from restock.streams.model import Begin, filtered, places_text, start
 from restock.streams.port import (
@@ -31,6 +43,7 @@ from restock.streams.port import (
     Produced,
     RecordsRequest,
     ReplayRequest,
+    RetainRequest,
     SeenRecord,
     SeenRecords,
     TopicsRequest,
@@ -64,13 +77,26 @@ class Outboxes(Protocol):
 
 
 class StreamsService:
-    """The streams context; `own` are the topics that Restock itself lives on."""
+    """The streams context; `own` are the topics that Restock itself lives on.
 
-    def __init__(self, stream: Stream, clock: Clock, outboxes: Sequence[Outboxes], own: Collection[str]) -> None:
+    `room` raises StorageFull while nothing new should be taken in.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        clock: Clock,
+        outboxes: Sequence[Outboxes],
+        own: Collection[str],
+        room: Callable[[], None],
+        conforming: Conforming,
+    ) -> None:
         self._stream = stream
         self._clock = clock
         self._outboxes = outboxes
         self._own = frozenset(own)
+        self._room = room
+        self._conforming = conforming
         self._turn = count()
 
     # --- looking ---
@@ -117,6 +143,17 @@ class StreamsService:
             if len(found) == request.limit or looked == LOOKED:
                 break
         return SeenRecords(found, places_text(places), any(places[part] < high for part, (_, high) in marks.items()))
+
+    async def retain(self, request: RetainRequest) -> TopicState:
+        """Let a topic keep more or less."""
+        old = (await self._stream.describe(request.topic)).retention
+        changed = Retention(
+            old.ms if request.retention_ms is None else request.retention_ms,
+            old.bytes if request.retention_bytes is None else request.retention_bytes,
+            old.keep_unread if request.keep_unread is None else request.keep_unread,
+        )
+        await self._stream.retain(request.topic, changed)
+        return await self._topic(request.topic)
 
     async def trace(self, request: TraceRequest) -> Trace:
         """Give what followed from an event."""
@@ -174,11 +211,11 @@ class StreamsService:
         """Tell whether Restock itself lives on the topic."""
         return topic in self._own
 
-    async def create(self, topic: str, partitions: int) -> None:
+    async def create(self, topic: str, partitions: int, retention: Retention = FOREVER) -> None:
         """Make a topic."""
         if topic in await self._stream.topics():
             raise Conflict(f"There is a topic {topic} already.", remedy="Use it, or take another name.")
-        await self._stream.create_topic(topic, partitions)
+        await self._stream.create_topic(topic, partitions, retention)
 
     async def describe(self, topic: str) -> TopicFacts:
         """Give what is known of a topic."""
@@ -194,12 +231,19 @@ class StreamsService:
 
     async def produce(self, topic: str, records: Sequence[Produced]) -> list[Position]:
         """Store all or none."""
+        return await self._stream.publish_to(await self.placed(topic, records))
+
+    async def placed(self, topic: str, records: Sequence[Produced]) -> list[tuple[int, Message]]:
+        """Give records as messages with their partitions. Raises as `produce`."""
+        self._room()
         partitions = len(await self._stream.watermarks(topic))
         placed = [
             (self._partition(topic, one, partitions), Message(topic, one.key, one.value, one.headers))
             for one in records
         ]
-        return await self._stream.publish_to(placed)
+        is_event = partial(_check_event, topic) if topic in self._own else None
+        await self._conforming.check(topic, [one.value for one in records], is_event=is_event)
+        return placed
 
     def _partition(self, topic: str, record: Produced, partitions: int) -> int:
         by_key = partition_for(record.key, partitions) if record.key else None
@@ -230,19 +274,29 @@ class StreamsService:
     async def _topic(self, name: str) -> TopicState:
         facts = await self._stream.describe(name)
         marks = await self._stream.watermarks(name)
-        newest = ""
-        for part, (low, high) in marks.items():
-            if high > low:
-                newest = max(newest, *(one.at for one in await self._stream.read(name, part, high - 1, 1)))
+        filled = [(part, low, high - 1) for part, (low, high) in marks.items() if high > low]
+        first = [one.at for part, low, _ in filled for one in await self._stream.read(name, part, low, 1)]
+        last = [one.at for part, _, end in filled for one in await self._stream.read(name, part, end, 1)]
+        ms, size, keep_unread = facts.retention
         return TopicState(
             name,
             facts.partitions,
             sum(high - low for low, high in marks.values()),
             facts.bytes,
             facts.created_at,
-            newest,
+            min(first, default=""),
+            max(last, default=""),
+            ms,
+            size,
+            keep_unread,
+            await self._unread_by(name) if keep_unread and max(ms, size) >= 0 else [],
             [PartitionState(part, low, high) for part, (low, high) in marks.items()],
         )
+
+    async def _unread_by(self, topic: str) -> list[str]:
+        """Give the groups that have still to read something of a topic."""
+        found = [(group, await self._stream.lag(group)) for group in sorted(await self._stream.groups())]
+        return [group for group, lag in found if any(lag[place] for place in lag if place[0] == topic)]
 
     async def _group(self, name: str) -> GroupState:
         members = await self._stream.members(name)
@@ -281,3 +335,11 @@ class StreamsService:
         if not at:
             return Decimal(0)
         return Decimal(max(0, (self._clock.now() - moment(at)) // timedelta(milliseconds=1))).scaleb(-3)
+
+
+def _check_event(topic: str, value: bytes) -> None:
+    """Raises ValueError for a value that is no event."""
+    try:
+        decode(Record(topic, 0, 0, "", value, NO_HEADERS, ""))
+    except InvalidInput as error:
+        raise ValueError(error.what) from None

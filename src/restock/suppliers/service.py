@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from restock.core.clock import Clock, timestamp
 from restock.core.frame import batches
+from restock.core.once import once_each
 from restock.core.reply import Stored
 from restock.engine.database import Database, Transaction
 from restock.suppliers import store
@@ -29,7 +30,8 @@ class SuppliersService:
     async def put_terms(self, request: PutTermsRequest) -> Stored:
         """Store terms; the same terms again change nothing."""
         changed = 0
-        for batch in batches([checked(one) for one in request.terms]):
+        terms = once_each([checked(one) for one in request.terms], "terms", "product_id", "supplier_id")
+        for batch in batches(terms):
 
             async def unit(tx: Transaction, batch: list[Terms] = batch) -> int:
                 return await store.put_terms(tx, batch, timestamp(self._clock.now()))

@@ -29,10 +29,14 @@ class ConversionFrame(Frame):
     to_unit: Sequence[str]
     factor: Sequence[Decimal]
 
+    def conversions(self) -> list[Conversion]:
+        """Give the rows as values."""
+        return list(map(Conversion, self.product_id, self.from_unit, self.to_unit, self.factor))
+
 
 @dataclass(frozen=True)
 class PutConversionsRequest:
-    """Conversions to store; those of the same product and units are replaced."""
+    """Conversions to store; those of the same product and units are replaced. What contradicts the others is refused."""
 
     conversions: list[Conversion]
 
@@ -45,7 +49,10 @@ class Units(Protocol):
         ...
 
     async def put_conversions(self, request: PutConversionsRequest) -> Stored:
-        """Store conversions; the same again change nothing."""
+        """Store conversions; the same again change nothing.
+
+        Raises InvalidInput naming the first that contradicts what is on file or came before it, and then stores none.
+        """
         ...
 
     async def revision(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from sqlalchemy import MetaData, Table, bindparam, select
@@ -40,17 +40,18 @@ _OF_PRODUCTS = Statement(
 _PUT = Upsert(UOM_CONVERSION, ("product_id", "from_uom", "to_uom"))
 
 
-async def conversions(database: Database, products: Sequence[str]) -> ConversionFrame:
+async def conversions(source: Database | Transaction, products: Sequence[str]) -> ConversionFrame:
     """Give the conversions of the products."""
-    rows = await database.read(_OF_PRODUCTS, {"products": products}) if products else []
+    rows = await source.read(_OF_PRODUCTS, {"products": products}) if products else []
     return ConversionFrame.of(
         [(product, source, target, from_scaled(factor)) for product, source, target, factor in rows]
     )
 
 
-async def put_conversions(tx: Transaction, conversions: Sequence[Conversion], at: str) -> int:
-    """Store the conversions that differ from what is there; give their number."""
-    known = set(await tx.read(_OF_PRODUCTS, {"products": [one.product_id for one in conversions]}))
+async def put_conversions(
+    tx: Transaction, conversions: Sequence[Conversion], known: Collection[Conversion], at: str
+) -> int:
+    """Store the conversions that differ from the known ones of their products; give their number."""
     changed = [
         {
             "product_id": one.product_id,
@@ -60,7 +61,7 @@ async def put_conversions(tx: Transaction, conversions: Sequence[Conversion], at
             "last_updated": at,
         }
         for one in conversions
-        if (one.product_id, one.from_unit, one.to_unit, to_scaled(one.factor)) not in known
+        if one not in known
     ]
     await tx.write_many(_PUT, changed)
     if changed:

@@ -1,4 +1,7 @@
-"""Reads a partition from any offset, outside any group: a consumer on a thread of its own that stays where a read ended."""
+"""Reads from outside any group: a partition from any offset, and what a group has committed.
+
+A consumer on a thread of its own reads partitions, and stays where a read ended.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,9 @@ SLICE_SECONDS = 0.1
 
 FETCH_WAIT_MS = 20
 """How long the broker may wait for records at the end of a partition: a read elsewhere waits behind it."""
+
+FIRST_SLICE, MOST_AT_ONCE = 8, 500
+"""Records taken at once before their size is known, and at most: a small fetch may hold many large, compressed ones."""
 
 PREFETCH_KBYTES = 16 << 10
 """What is fetched ahead at most: two reads of the largest kind."""
@@ -64,13 +70,14 @@ class Reader:
 
     def _until(self, consumer: Consumer, topic: str, high: int, limit: int) -> list[Record]:
         records: list[Record] = []
-        size, looks = 0, int(REQUEST_SECONDS / SLICE_SECONDS)
+        size, looks, ask = 0, int(REQUEST_SECONDS / SLICE_SECONDS), FIRST_SLICE
         while len(records) < limit and size < READ_BYTES and looks:
             found = consumer.consume(1, SLICE_SECONDS)  # waits for one: it would wait the whole time for more
             if not found:
                 looks -= 1
                 continue
-            found += consumer.consume(min(limit - len(records), 500) - 1, 0) if limit - len(records) > 1 else []
+            found += consumer.consume(min(limit - len(records), ask) - 1, 0) if limit - len(records) > 1 else []
+            ask = min(ask * 2, MOST_AT_ONCE)
             for message in found:
                 error = message.error()
                 if error is not None and error.code() == KafkaError._PARTITION_EOF:
@@ -89,3 +96,17 @@ class Reader:
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None
+
+
+def committed(servers: str, group: str, places: list[TopicPartition]) -> list[TopicPartition]:
+    """Give the offsets that a group has committed in these places, below 0 for none. Raises Unavailable.
+
+    A consumer that joins nothing asks: the admin client, asked the same while a broker goes away, ends the whole process
+    (librdkafka's issue 4605).
+    """
+    consumer = Consumer(configured(servers, group_id=group, enable_auto_commit=False))
+    try:
+        with told(f"The offsets of group {group} cannot be read"):
+            return consumer.committed(places, REQUEST_SECONDS) if places else []
+    finally:
+        consumer.close()

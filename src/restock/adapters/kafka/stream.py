@@ -1,7 +1,6 @@
 """The stream on a Kafka broker: topics, offsets and groups through the admin client; records through publisher and reader.
 
-Topics are made so that they promise what the port does: nothing is forgotten by age, the time of a record is when the broker
-stored it, and a message of the port's limit fits. With a prefix before every name several homes share a cluster.
+With a prefix before every name several homes share a cluster.
 """
 
 from __future__ import annotations
@@ -23,38 +22,29 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
 
-from restock.adapters.kafka.client import REQUEST_SECONDS, WIRE_BYTES, OwnThread, configured, in_our_words, told
+from restock.adapters.kafka.client import REQUEST_SECONDS, OwnThread, configured, in_our_words, told
+from restock.adapters.kafka.keeping import asked_of, kept_by, made_with
 from restock.adapters.kafka.member import Member
 from restock.adapters.kafka.publisher import BY_KEY, DELIVERY_SECONDS, Publisher
-from restock.adapters.kafka.reading import Reader
+from restock.adapters.kafka.reading import Reader, committed
 from restock.adapters.kafka.seat import Seat
 from restock.core.defaults import SESSION_SECONDS
 from restock.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from restock.engine.stream.bells import Bell, Bells
+from restock.engine.stream.checks import check_message, check_messages, checked_name, checked_partitions, headers_bytes
 from restock.engine.stream.port import (
+    FOREVER,
     MAX_PUBLISH,
     MAX_READ,
     GroupMember,
     Message,
     Position,
     Record,
+    Retention,
     TopicFacts,
     Watermarks,
-    check_message,
-    checked_name,
-    checked_partitions,
-    headers_bytes,
 )
 from restock.engine.stream.port import TopicPartition as Place
-
-TOPIC_SETTINGS = {
-    "cleanup.policy": "delete",
-    "retention.ms": "-1",
-    "retention.bytes": "-1",
-    "message.timestamp.type": "LogAppendTime",
-    "max.message.bytes": str(WIRE_BYTES),
-}
-"""How topics are made; copies and `min.insync.replicas` are the cluster's business."""
 
 SAMPLE = 100
 """Records of a partition by which its size is estimated: the client cannot ask a broker for it."""
@@ -105,13 +95,14 @@ class KafkaStream:
         self._counts: dict[str, int] = {}
         self._committing = asyncio.Lock()
 
-    async def create_topic(self, name: str, partitions: int) -> None:
+    async def create_topic(self, name: str, partitions: int, retention: Retention = FOREVER) -> None:
         """Make a topic, or find it with the same count. Raises Conflict, InvalidInput."""
         checked_name(name, "topic")
         checked_partitions(partitions)
+        settings = made_with(retention)
         existing = (await self.topics()).get(name)
         if existing is None:
-            asked = NewTopic(self._prefix + name, partitions, -1, config=TOPIC_SETTINGS)
+            asked = NewTopic(self._prefix + name, partitions, -1, config=settings)
             try:
                 await asyncio.wrap_future(self._admin.create_topics([asked])[self._prefix + name])
             except KafkaException as error:
@@ -124,6 +115,16 @@ class KafkaStream:
                 remedy="Keys would move: make a new topic and copy.",
             )
 
+    async def retain(self, topic: str, retention: Retention) -> None:
+        """Let a topic keep more or less from now on, as far as a broker asks: not by groups."""
+        await self.partitions(topic)
+        (told,) = self._admin.incremental_alter_configs([asked_of(self._prefix + topic, retention)]).values()
+        await self._asked(told, f"Topic {topic} cannot be changed")
+
+    async def expire(self) -> int:
+        """Leave it to the broker."""
+        return 0
+
     async def topics(self) -> dict[str, int]:
         """Give the number of partitions of every topic that can be read and written, by name."""
         self._counts = await self._thread.run(self._listed)
@@ -131,10 +132,9 @@ class KafkaStream:
 
     async def publish(self, messages: Sequence[Message]) -> list[Position]:
         """Store all messages; return their places once every copy the cluster asks for has them."""
-        for one in messages:
-            check_message(one.topic, one.key, one.value, headers_bytes(one.topic, one.headers))
-            if one.topic not in self._counts:
-                await self.partitions(one.topic)
+        check_messages(messages)
+        for topic in {one.topic for one in messages}.difference(self._counts):
+            await self.partitions(topic)
         return await self._stored([(BY_KEY, one) for one in messages])
 
     async def publish_to(self, placed: Sequence[tuple[int, Message]]) -> list[Position]:
@@ -153,7 +153,7 @@ class KafkaStream:
             )
         places = await self._publisher.publish(placed)
         self._bells.ring({message.topic for _, message in placed})
-        return [Position(message.topic, *place) for (_, message), place in zip(placed, places, strict=True)]
+        return [Position(one.topic, part, offset) for (_, one), (part, offset) in zip(placed, places, strict=True)]
 
     async def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
         """Give up to `limit` records from `offset` on, in order; fewer where records are large."""
@@ -177,7 +177,9 @@ class KafkaStream:
                 seen = await self.read(topic, partition, max(low, high - SAMPLE), SAMPLE)
                 wide = sum(len(one.key) + len(one.value or b"") + headers_bytes(topic, one.headers) for one in seen)
                 size += wide * (high - low) // max(len(seen), 1)
-        return TopicFacts(count, "", size)
+        (asked,) = self._admin.describe_configs([asked_of(self._prefix + topic)]).values()
+        settings = await self._asked(asked, f"What topic {topic} keeps cannot be found")
+        return TopicFacts(count, "", size, kept_by(settings))
 
     async def committed(self, group: str, topic: str) -> dict[int, int]:
         """Give the next offset the group wants to read, by partition."""
@@ -338,23 +340,18 @@ class KafkaStream:
             if not tries or any(error.code() not in _MOVING for error in errors):
                 raise in_our_words(errors[0], f"The ends of topic {topic} cannot be found")
             await asyncio.sleep(SETTLE_SECONDS)
+            await self.topics()  # or the client goes on with the leaders it knew for minutes
         return {place.partition: one.offset for place, one in zip(asked, found, strict=True)}  # type: ignore[union-attr]
 
     async def _committed(self, group: str) -> dict[Place, int]:
         name = self._prefix + checked_name(group, "group")
-        wanted = [ConsumerGroupTopicPartitions(name)]
-        try:
-            found = await self._settled(
-                lambda: self._admin.list_consumer_group_offsets(wanted)[name],
-                f"The offsets of group {group} cannot be read",
-            )
-        except NotFound:
-            return {}
-        return {
-            (one.topic.removeprefix(self._prefix), one.partition): one.offset
-            for one in found.topic_partitions
-            if one.offset >= 0
-        }
+        places = [
+            TopicPartition(self._prefix + topic, part)
+            for topic, count in (await self.topics()).items()
+            for part in range(count)
+        ]
+        found = await asyncio.to_thread(committed, self._servers, name, places)
+        return {(one.topic.removeprefix(self._prefix), one.partition): one.offset for one in found if one.offset >= 0}
 
     async def _alter(self, group: str, offsets: Mapping[Place, int]) -> None:
         if not offsets:

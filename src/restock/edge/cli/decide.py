@@ -23,6 +23,7 @@ from restock.edge.cli.decide_file import decide_catalogue, is_catalogue
 from restock.edge.cli.output import Progress, counted, note
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.shell import Shell
+from restock.edge.members import refuse_twice
 from restock.edge.wire import number_text
 from restock.engine.rules import Decision, FactRulebook, Field, Rulebook, load
 from restock.engine.rules.errors import meant, nearest
@@ -86,6 +87,9 @@ class Decider:
             return InvalidInput(f"The line is longer than {MAX_LINE} bytes.", remedy="Shorten it.")
         try:
             facts = self._read(line)
+            refuse_twice(line)
+        except InvalidInput as error:
+            return error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
             what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else f"not JSON: {error}"
             return InvalidInput(f"The line is {what}.", remedy="Give one JSON object a line, in UTF-8.")

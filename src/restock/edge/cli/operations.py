@@ -18,6 +18,7 @@ from restock.edge.cli.meanings import meaning
 from restock.edge.cli.output import Column, counted, echo_json, pairs, table
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.session import as_json, work
+from restock.edge.members import refuse_twice
 from restock.edge.running import Running
 from restock.services import OPERATIONS
 
@@ -136,7 +137,7 @@ def _option(operation: Operation, field: Field[Any], hint: Any) -> click.Option:
     required = _must_be_given(operation, field.name)
     what = meaning(operation.name, field.name) + _described(hint)
     name = f"--{_dashed(field.name)}"
-    default = None if _required(field) or field.default in ("", MISSING) else str(field.default)
+    default = None if _required(field) or field.default in ("", None, MISSING) else str(field.default)
     text = what + (f" (by default {default})" if default is not None else "")
     return click.Option([name, field.name], required=required, multiple=_is_list(hint), help=f"{text}.")
 
@@ -149,7 +150,8 @@ def _described(hint: Any) -> str:
             members = ", ".join(field.name for field in fields(inner))
             return f", as JSON: a list of objects ({members})"
         return ", separated by commas or the option several times" if inner is str else ", as JSON: a list"
-    return {int: ", a whole number", Decimal: ", a number", bool: ", true or false"}.get(hint, "")
+    words = {int: ", a whole number", Decimal: ", a number", bool: ", true or false"}
+    return words.get(get_args(hint)[0] if get_args(hint) else hint, "")
 
 
 def _is_list(hint: Any) -> bool:
@@ -189,6 +191,7 @@ def _listed(name: str, inner: Any, texts: Sequence[str]) -> list[object]:
     for text in texts:
         try:
             value = msgspec.json.decode(text, type=Any)
+            refuse_twice(text.encode())
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             remedy = "Write a list of objects, in quotes of the shell."
             raise InvalidInput(f"is not JSON: {error}.", field=name, remedy=remedy) from None

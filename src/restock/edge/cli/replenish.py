@@ -12,7 +12,6 @@ from restock.core.errors import RestockError
 from restock.edge.cli.output import Column, Progress, counted, echo_json, money, note, quantity, sums, table
 from restock.edge.cli.root import PARTLY
 from restock.edge.cli.session import as_json, work
-from restock.edge.cli.shell import Shell
 from restock.edge.running import Running
 from restock.inventory.port import CatalogueRequest
 from restock.purchasing.model import PurchaseOrder
@@ -96,25 +95,29 @@ Examples:
   restock plan --json | jq '.[].product_id'
 
 A proposal is no order and no supply: the next plan replaces it. `restock
-purchase` turns proposals into orders."""
+purchase` turns proposals into orders. Exit status 1 when a fact of a product is
+missing or wrong; the others are planned."""
 )
 @click.option("--warehouse", default=DEFAULT_WAREHOUSE, show_default=True, help="The warehouse to plan.")
 @click.option("--all", "every", is_flag=True, help="Show every proposal, not only the largest.")
 @click.option("--skipped", "all_skipped", is_flag=True, help="Show every product that was skipped, with the reason.")
 @as_json
-@click.pass_obj
-def plan(shell: Shell, warehouse: str, every: bool, all_skipped: bool, as_json: bool) -> None:
+@click.pass_context
+def plan(ctx: click.Context, warehouse: str, every: bool, all_skipped: bool, as_json: bool) -> None:
     """Propose for the whole catalogue, and say what is skipped and why."""
 
     async def task(app: Running) -> tuple[Plan, list[Proposal], list[Skip]]:
         made = await planned(app, warehouse)
         return made, await proposals_of(app, made.plan_no), [] if as_json else await skips_of(app, made.plan_no)
 
-    made, proposals, skips = work(shell, task)
+    made, proposals, skips = work(ctx.obj, task)
     if as_json:
         echo_json(proposals)
-        return
-    show_plan(made, proposals, skips, len(proposals) if every else TOP, len(skips) if all_skipped else EXAMPLES)
+    else:
+        show_plan(made, proposals, skips, len(proposals) if every else TOP, len(skips) if all_skipped else EXAMPLES)
+    if failed := made.outcomes.get("error"):
+        note(f"{failed:,} of {counted(made.products, 'product')} failed; see `restock replenishment skips`.")
+        ctx.exit(PARTLY)
 
 
 async def planned(app: Running, warehouse: str = DEFAULT_WAREHOUSE) -> Plan:

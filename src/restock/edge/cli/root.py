@@ -70,6 +70,7 @@ COMMANDS = {
     "lag": Entry("streams", "What waits, in records and in time: outboxes and groups.", STREAM),
     "tail": Entry("streams", "Print the records of a topic, by key, time and path.", STREAM),
     "trace": Entry("streams", "What an event led to, across all topics.", STREAM),
+    "schemas": Entry("schemas", "Schemas of records: list, show, check a change, register.", STREAM),
     "config": Entry("measure", "Every setting, its value and where it is from.", RUN),
     "backup": Entry("stores", "Copy all stores as of one moment.", RUN),
     "restore": Entry("stores", "Put a backup in the place of the stores.", RUN),

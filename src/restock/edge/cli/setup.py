@@ -49,3 +49,24 @@ def demo(shell: Shell, as_json: bool) -> None:
 def command(_name: str) -> click.Command:
     """Give the command."""
     return setup
+
+
+@setup.command(
+    epilog="""\b
+Example:
+  RESTOCK_DB_HOST=127.0.0.1 RESTOCK_DB_USER=root restock setup databases
+
+Those that are there stay as they are. The user needs the right to make databases;
+afterwards one with all rights on them suffices."""
+)
+@as_json
+@click.pass_obj
+def databases(shell: Shell, as_json: bool) -> None:
+    """Make the databases on the server of MySQL or MariaDB that db_host names."""
+    made = shell.setup_databases()
+    if as_json:
+        echo_json({"made": made})
+    elif made:
+        click.echo(f"Made {', '.join(made)}. Their tables are made at the first start.")
+    else:
+        click.echo("All databases are there.")

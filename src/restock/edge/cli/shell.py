@@ -91,6 +91,10 @@ class Shell(Protocol):
         """Read a rulebook file. Raises InvalidInput."""
         ...
 
+    def setup_databases(self) -> list[str]:
+        """Make the databases that are missing on the server of the settings; give the names of those made."""
+        ...
+
     def backup(self, target: Path) -> list[Path]:
         """Copy every store as of one moment; give the files."""
         ...

@@ -56,12 +56,16 @@ def _streams(app: Running) -> Streams:
     epilog="""\b
 Examples:
   restock topics
-  restock topics --json | jq '.[] | {topic, records, bytes}'"""
+  restock topics --json | jq '.[] | {topic, records, bytes}'
+  restock streams retain --topic orders --retention-ms 604800000
+
+A topic keeps everything unless it was told otherwise: a time, a size of each
+partition, and still what a group has to read."""
 )
 @as_json
 @click.pass_obj
 def topics(shell: Shell, as_json: bool) -> None:
-    """List topics: partitions, watermarks, records, bytes, when the last record came."""
+    """List topics: partitions, watermarks, records, bytes, what is kept, when the last record came."""
 
     async def task(app: Running) -> list[TopicState]:
         return await _streams(app).topics(TopicsRequest())
@@ -71,13 +75,19 @@ def topics(shell: Shell, as_json: bool) -> None:
         echo_json(found)
         return
     columns = [Column("topic"), *(Column(name, number=True) for name in ("partitions", "records", "bytes"))]
-    columns += [Column("last record (UTC)"), Column("offsets by partition", cut=True)]
+    columns += [Column("keeps"), Column("last record (UTC)"), Column("offsets by partition", cut=True)]
     click.echo(table(columns, [_topic(one) for one in found]))
+    for one in found:
+        if one.unread_by:
+            note(f"{one.topic} also keeps what these have still to read: {', '.join(one.unread_by)}.")
 
 
 def _topic(one: TopicState) -> tuple[object, ...]:
     marks = " ".join(f"{each.partition}:{each.low}-{each.high}" for each in one.watermarks)
-    return one.topic, one.partitions, f"{one.records:,}", f"{one.bytes:,}", moment(one.last_at), marks
+    size = f"{one.retention_bytes:,} B a partition" if one.retention_bytes >= 0 else ""
+    kept = (age(Decimal(one.retention_ms) / 1000) or "0 s") if one.retention_ms >= 0 else ""
+    keeps = ", ".join(filter(None, (kept, size))) or "all"
+    return one.topic, one.partitions, f"{one.records:,}", f"{one.bytes:,}", keeps, moment(one.last_at), marks
 
 
 @click.command(

@@ -25,7 +25,7 @@ from restock.edge.cli.root import PARTLY
 from restock.edge.cli.session import as_json, settled, work
 from restock.edge.cli.shell import Shell
 from restock.edge.files.exports import KINDS, ExportPorts, export
-from restock.edge.files.history_lines import ORDER_FIELDS, Tally, day_after, import_history
+from restock.edge.files.history_lines import MORE_ORDER_FIELDS, ORDER_FIELDS, Tally, day_after, import_history
 from restock.edge.files.report import ImportReport
 from restock.edge.files.retail import RetailPorts, RetailReport, import_online_retail
 from restock.edge.files.settings import ImportSettings
@@ -88,7 +88,7 @@ def _importing(kind: str) -> click.Command:
     wanted, _, optional = columns.partition("; ")
 
     def run(ctx: click.Context, file: Path, maps: Sequence[str], encoding: str, strict: bool, as_json: bool) -> None:
-        mapping = mapping_of(maps)
+        mapping = mapping_of(maps, columns.replace(";", ",").split(", "))
         shell: Shell = ctx.obj
 
         async def task(app: Running) -> ImportReport:
@@ -162,7 +162,7 @@ def orders(
     Columns: product_id, quantity, date; optional: price, customer_id, order_id.
     """
     shell: Shell = ctx.obj
-    mapping = mapping_of(maps)
+    mapping = mapping_of(maps, ORDER_FIELDS + MORE_ORDER_FIELDS)
 
     async def task(app: Running) -> tuple[ImportReport, Recomputed | None]:
         tally = Tally()

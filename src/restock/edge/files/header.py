@@ -20,7 +20,8 @@ def fields_of(columns: Sequence[str], mapping: Mapping[str, str], required: Coll
     fields = [mapping.get(name, name) for name in names]
     for field in required:
         if field not in fields:
-            raise _missing(f"The column {field!r} is missing.", field, names, file)
+            free = [name for name in names if name not in mapping]
+            raise _missing(f"The column {field!r} is missing.", field, free or names, file)
     twice = sorted({field for field in fields if field and fields.count(field) > 1})
     if twice:
         raise InvalidInput(f"The column {twice[0]!r} stands twice.", field=f"{file}:1")

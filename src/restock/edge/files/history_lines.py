@@ -24,6 +24,8 @@ from restock.orders.history import HistoryLine, Kind, Reject, line_key, order_li
 from restock.orders.port import AddHistoryRequest, FinishImportRequest, Orders
 
 ORDER_FIELDS = ("product_id", "quantity", "date")
+MORE_ORDER_FIELDS = ("price", "customer_id", "order_id")
+"""Fields of a line of sales: those it must have, and those it may have."""
 
 _EXACT = Context(prec=60)
 

@@ -8,7 +8,7 @@ one that stands, unless they say the same.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
@@ -21,7 +21,18 @@ from restock.edge.files.line import Line, Problem
 from restock.edge.files.rejects import RejectsFile
 from restock.edge.files.report import ImportReport, joined
 from restock.edge.files.settings import ImportSettings
-from restock.edge.files.tables import STOCK, SUPPLIERS, UNITS, Changed, Table, cut, read_row
+from restock.edge.files.tables import (
+    CONTRADICTION,
+    STOCK,
+    SUPPLIERS,
+    UNITS,
+    Changed,
+    Refusing,
+    Table,
+    contradicted,
+    cut,
+    read_row,
+)
 from restock.edge.files.tabular import read
 from restock.inventory.model import Item, StockCount
 from restock.inventory.port import CatalogueRequest, Inventory, PutItemsRequest, PutStockRequest
@@ -122,7 +133,7 @@ async def _tables(folder: Path, ports: RetailPorts, settings: ImportSettings) ->
     return [
         await _import(folder / "stock.csv", STOCK, _added, put_stock, settings),
         await _import(folder / "suppliers.csv", SUPPLIERS, _standing, put_terms, settings),
-        await _import(folder / "units.csv", UNITS, _standing, put_conversions, settings),
+        await _import(folder / "units.csv", UNITS, _standing, put_conversions, settings, contradicted(ports.units)),
     ]
 
 
@@ -157,6 +168,7 @@ async def _import(
     merge: Callable[[Row, Row], Row | None],
     put: Callable[[list[Row]], Awaitable[Changed]],
     settings: ImportSettings,
+    refusing: Refusing[Row] | None = None,
 ) -> ImportReport:
     """Import a table of some thousand lines whose spellings of a code are one product."""
     start = settings.clock.now()
@@ -166,6 +178,8 @@ async def _import(
         every = [line for batch in cut(lines, settings) for line in batch]
         for line in sorted(every, key=_lower_last):
             merger.take(line)
+        if refusing is not None:
+            merger.leave_out(await refusing(list(merger.rows.values())))
         for line, problem in sorted(merger.problems, key=lambda one: one[0].number):
             rejects.add(path.name, line, problem)
         rows = list(merger.rows.values())
@@ -195,6 +209,7 @@ class _Merger(Generic[Row]):
         self._merge: Callable[[Row, Row], Row | None] = merge
         self._spellings: dict[str, tuple[str, int]] = {}
         self._lines: dict[tuple[str, ...], tuple[str, int]] = {}
+        self._origins: dict[tuple[str, ...], Line] = {}
         self.rows: dict[tuple[str, ...], Row] = {}
         self.merged = 0
         self.problems: list[tuple[Line, Problem]] = []
@@ -221,7 +236,14 @@ class _Merger(Generic[Row]):
         else:
             self.rows[key] = row
             self._lines[key] = (spelling, line.number)
+            self._origins[key] = line
             self._spellings.setdefault(product, (spelling, line.number))
+
+    def leave_out(self, refused: Mapping[int, str]) -> None:
+        """Take back the rows at these places, which contradict others."""
+        for key, what in [(list(self.rows)[place], what) for place, what in refused.items()]:
+            del self.rows[key]
+            self._refuse(self._origins[key], CONTRADICTION, what)
 
     def _refuse(self, line: Line, reason: str, what: str) -> None:
         self.problems.append((line, Problem(reason, "product_id", what)))

@@ -28,10 +28,17 @@ from restock.orders.model import Demand, demand
 from restock.orders.port import Orders, PutDemandRequest
 from restock.suppliers.model import Terms, terms
 from restock.suppliers.port import PutTermsRequest, Suppliers
-from restock.units.model import Conversion, conversion
-from restock.units.port import PutConversionsRequest, Units
+from restock.units.model import Conversion, contradictions, conversion
+from restock.units.port import ConversionsRequest, PutConversionsRequest, Units
 
 T = TypeVar("T")
+
+CONTRADICTION = "contradiction"
+"""Why a line is rejected that cannot be true beside others."""
+
+
+Refusing = Callable[[list[T]], Awaitable[Mapping[int, str]]]
+"""Says which rows of a batch cannot be stored with what is on file or with those before them, by place, and why."""
 
 
 class Changed(Protocol):
@@ -89,7 +96,21 @@ async def import_suppliers(path: Path, suppliers: Suppliers, settings: ImportSet
 
 async def import_units(path: Path, units: Units, settings: ImportSettings) -> ImportReport:
     """Import conversions: product_id, from_unit, to_unit, factor."""
-    return await _import(path, UNITS, lambda rows: units.put_conversions(PutConversionsRequest(rows)), settings)
+
+    async def put(rows: list[Conversion]) -> Changed:
+        return await units.put_conversions(PutConversionsRequest(rows))
+
+    return await _import(path, UNITS, put, settings, contradicted(units))
+
+
+def contradicted(units: Units) -> Refusing[Conversion]:
+    """Give what refuses conversions that contradict others."""
+
+    async def refused(rows: list[Conversion]) -> Mapping[int, str]:
+        known = await units.conversions(ConversionsRequest(sorted({one.product_id for one in rows})))
+        return contradictions(known.conversions(), rows)
+
+    return refused
 
 
 async def import_demand(path: Path, orders: Orders, settings: ImportSettings) -> ImportReport:
@@ -109,14 +130,22 @@ def read_row(table: Table[T], line: Line) -> T | Problem:
 
 
 async def _import(
-    path: Path, table: Table[T], put: Callable[[list[T]], Awaitable[Changed]], settings: ImportSettings
+    path: Path,
+    table: Table[T],
+    put: Callable[[list[T]], Awaitable[Changed]],
+    settings: ImportSettings,
+    refusing: Refusing[T] | None = None,
 ) -> ImportReport:
     start = settings.clock.now()
     lines = read(path, settings.mapping, table.required, settings.encoding)
     intake = _Intake(table, lines.file)
     with closing(lines), RejectsFile(settings.rejects, path.name) as rejects:
         for batch in cut(lines, settings):
-            if rows := [row for line in batch for row in intake.rows(line, rejects)]:
+            taken = [(line, row) for line in batch for row in intake.rows(line, rejects)]
+            refused = await refusing([row for _, row in taken]) if refusing and taken else {}
+            for at, what in refused.items():
+                intake.refuse(*taken[at], what, rejects)
+            if rows := [row for at, (_, row) in enumerate(taken) if at not in refused]:
                 intake.changed += (await put(rows)).changed
             await asyncio.sleep(0)  # others get their turn
     seconds = (settings.clock.now() - start).total_seconds()
@@ -149,8 +178,16 @@ class _Intake(Generic[T]):
                 yield row
                 return
             row = Problem("duplicate", "product_id", f"{' '.join(key)} already stands on line {first}.")
-        self.rejected[row.reason] += 1
-        rejects.add(self._file, line, row)
+        self._reject(line, row, rejects)
+
+    def refuse(self, line: Line, row: T, what: str, rejects: RejectsFile) -> None:
+        """Write down a line whose row contradicts others after all."""
+        del self.seen[self._table.key(row)]
+        self._reject(line, Problem(CONTRADICTION, "product_id", what), rejects)
+
+    def _reject(self, line: Line, problem: Problem, rejects: RejectsFile) -> None:
+        self.rejected[problem.reason] += 1
+        rejects.add(self._file, line, problem)
 
 
 def cut(lines: Lines, settings: ImportSettings) -> Iterator[list[Line]]:

@@ -26,7 +26,8 @@ from restock.core.errors import (
     Unavailable,
 )
 from restock.edge.grpc.messages import SERVICE, STREAMHOUSE, message
-from restock.edge.grpc.streamhouse import NOT_SERVED, NotHere, StreamHouse
+from restock.edge.grpc.producing import Producing
+from restock.edge.grpc.streamhouse import NotHere, StreamHouse
 from restock.edge.rest.server import bound
 from restock.streams.port import Streams
 
@@ -61,13 +62,20 @@ def code_of(name: str, error: RestockError) -> grpc.StatusCode:
 
 
 @asynccontextmanager
-async def serving(streams: Streams, clock: Clock, host: str, port: int) -> AsyncIterator[str]:
-    """Serve until the end of the block; give the address. Raises InvalidInput for the host, Unavailable for a busy port."""
+async def serving(
+    streams: Streams, clock: Clock, host: str, port: int, producing: Producing | None = None
+) -> AsyncIterator[str]:
+    """Serve until the end of the block; give the address. Raises InvalidInput for the host, Unavailable for a busy port.
+
+    Without `producing` the calls of producers with epochs are refused.
+    """
     with closing(bound(host, port, "RESTOCK_GRPC_PORT")) as free:  # and the host is of this machine alone
         place, number = free.getsockname()[:2]
     address = f"[{place}]:{number}" if ":" in place else f"{place}:{number}"
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", MOST_BYTES), ("grpc.so_reuseport", 0)])
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, _handlers(streams, clock)),))
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(SERVICE, _handlers(StreamHouse(streams, clock, producing), clock)),)
+    )
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     for name in ("", SERVICE):
@@ -85,11 +93,10 @@ async def serving(streams: Streams, clock: Clock, host: str, port: int) -> Async
         await server.stop(GRACE_SECONDS)
 
 
-def _handlers(streams: Streams, clock: Clock) -> dict[str, Any]:
-    calls = StreamHouse(streams, clock)
+def _handlers(calls: StreamHouse, clock: Clock) -> dict[str, Any]:
     made = {}
     for method in STREAMHOUSE.methods:
-        act = _refused(method.name) if method.name in NOT_SERVED else _acting(method.name, calls, clock)
+        act = _acting(method.name, calls, clock)
         made[method.name] = grpc.unary_unary_rpc_method_handler(
             act,
             request_deserializer=message(method.input_type.name).FromString,
@@ -111,13 +118,6 @@ def _acting(name: str, calls: StreamHouse, clock: Clock) -> Handler:
             await context.abort(
                 grpc.StatusCode.INTERNAL, "Something went wrong in Restock; the details are in its log."
             )
-
-    return act
-
-
-def _refused(name: str) -> Handler:
-    async def act(_request: Any, context: Any) -> Any:
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{NOT_SERVED[name]} are not part of Restock: {name}.")
 
     return act
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from restock.core.clock import Clock, moment
-from restock.core.errors import InvalidInput, NotFound, RestockError
+from restock.core.errors import Conflict, InvalidInput, NotFound, RestockError
 from restock.edge.grpc import messages
-from restock.engine.stream import Position, Record, TopicFacts
+from restock.edge.grpc.producing import Producing
+from restock.engine.stream import Position, Record, Retention, TopicFacts
+from restock.engine.stream.producers import Who
 from restock.streams.port import Produced, Streams, TopicsRequest
 
 FEW = 100
@@ -20,6 +22,9 @@ MOST = 10_000
 
 ANSWER_BYTES = 3 << 20
 """Keys, values and headers in one answer: usual clients refuse more than 4 MiB."""
+
+RETENTION_MS, RETENTION_BYTES = "retention.ms", "retention.bytes"
+"""The part of a topic's configuration that is kept."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -34,13 +39,18 @@ class NotHere(RestockError):
 class StreamHouse:
     """The calls, by their published names. `request` and what is given back are messages of the proto."""
 
-    def __init__(self, streams: Streams, clock: Clock) -> None:
+    def __init__(self, streams: Streams, clock: Clock, producing: Producing | None = None) -> None:
         self._streams = streams
+        self._producing = producing
         self._clock = clock
 
     async def CreateTopic(self, request: Any) -> Any:  # noqa: N802 - as published
-        """Make a topic. Retention and configuration are read and not kept."""
-        await self._streams.create(request.name, request.partition_count)
+        """Make a topic that keeps what `retention_ms` or the configuration says; the rest of that is read and not kept."""
+        config = dict(request.config)
+        ms = str(request.retention_ms) if request.HasField("retention_ms") else config.get(RETENTION_MS, "-1")
+        size = config.get(RETENTION_BYTES, "-1")
+        retention = Retention(_limit(ms, RETENTION_MS), _limit(size, RETENTION_BYTES))
+        await self._streams.create(request.name, request.partition_count, retention)
         return messages.CreateTopicResponse(topic_id=request.name, partition_count=request.partition_count)
 
     async def GetTopic(self, request: Any) -> Any:  # noqa: N802 - as published
@@ -50,7 +60,18 @@ class StreamHouse:
     async def ListTopics(self, request: Any) -> Any:  # noqa: N802 - as published
         """Give every topic."""
         found = await self._streams.topics(TopicsRequest())
-        topics = [_topic(one.topic, TopicFacts(one.partitions, one.created_at, one.bytes)) for one in found]
+        topics = [
+            _topic(
+                one.topic,
+                TopicFacts(
+                    one.partitions,
+                    one.created_at,
+                    one.bytes,
+                    Retention(one.retention_ms, one.retention_bytes, one.keep_unread),
+                ),
+            )
+            for one in found
+        ]
         return messages.ListTopicsResponse(topics=topics)
 
     async def DeleteTopic(self, request: Any) -> Any:  # noqa: N802 - as published
@@ -70,20 +91,28 @@ class StreamHouse:
         """Store records in a partition, all or none."""
         if not request.records:
             raise InvalidInput("The batch is empty.", field="records", remedy="Send one record at least.")
-        for name in ("producer_id", "transaction_id"):
-            if request.HasField(name):
-                raise NotHere(
-                    f"Batches with a {name} are not part of Restock.",
-                    remedy="Leave it out, and send an event-id header, by which readers know a second delivery.",
-                )
+        if request.HasField("producer_id"):
+            return await self._produced_once(request)
+        if request.HasField("transaction_id") or request.HasField("base_sequence"):
+            raise InvalidInput("is missing.", field="producer_id", remedy="Begin with InitProducer.")
         places = await self._produced(request.topic, request.partition, request.records)
         return messages.ProduceBatchResponse(
             first_offset=places[0].offset, last_offset=places[-1].offset, count=len(places)
         )
 
+    async def _produced_once(self, request: Any) -> Any:
+        """Store the records of a producer that did not come before; those of a transaction get offsets when it ends."""
+        sequence = request.base_sequence if request.HasField("base_sequence") else None
+        if sequence is not None and sequence < 0:
+            raise InvalidInput(f"{sequence} is no sequence.", field="base_sequence", remedy="Begin with 0.")
+        given = _given(request.partition, request.records)
+        stored = await self._with_epochs.produce(_who(request), request.topic, given, sequence, request.transaction_id)
+        return messages.ProduceBatchResponse(
+            first_offset=stored.first, last_offset=stored.last, count=len(given), duplicates_filtered=stored.again
+        )
+
     async def _produced(self, topic: str, partition: int, records: Sequence[Any]) -> list[Position]:
-        given = [Produced(_key(one.key), one.value, dict(one.headers), partition) for one in records]
-        return await self._streams.produce(topic, given)
+        return await self._streams.produce(topic, _given(partition, records))
 
     async def Consume(self, request: Any) -> Any:  # noqa: N802 - as published
         """Give records from an offset on; the consumer group changes nothing."""
@@ -113,19 +142,71 @@ class StreamHouse:
         found = await self._streams.committed(request.consumer_group, request.topic, request.partition)
         return messages.GetOffsetResponse(offset=found or 0)
 
+    async def InitProducer(self, request: Any) -> Any:  # noqa: N802 - as published
+        """Give a producer and its epoch. Organisation, time and metadata are read and not kept."""
+        who = await self._with_epochs.begin_producing(request.transactional_id)
+        return messages.InitProducerResponse(producer_id=who.producer, epoch=who.epoch)
 
-NOT_SERVED: Mapping[str, str] = {
-    "InitProducer": "Producers with epochs",
-    "BeginTransaction": "Transactions",
-    "CommitTransaction": "Transactions",
-    "AbortTransaction": "Transactions",
-    "Heartbeat": "Producers with epochs",
-}
-"""Calls that are answered with UNIMPLEMENTED, and what they belong to."""
+    async def BeginTransaction(self, request: Any) -> Any:  # noqa: N802 - as published
+        """Open a transaction."""
+        name = await self._with_epochs.begin(_who(request), request.timeout_ms)
+        return messages.BeginTransactionResponse(transaction_id=name)
+
+    async def CommitTransaction(self, request: Any) -> Any:  # noqa: N802 - as published
+        """Store what a transaction holds, at once."""
+        at = await self._with_epochs.commit(_who(request), request.transaction_id)
+        return messages.CommitTransactionResponse(success=True, commit_timestamp=_millis(at))
+
+    async def AbortTransaction(self, request: Any) -> Any:  # noqa: N802 - as published
+        """Give a transaction up."""
+        await self._with_epochs.abort(_who(request), request.transaction_id)
+        return messages.AbortTransactionResponse(success=True)
+
+    async def Heartbeat(self, request: Any) -> Any:  # noqa: N802 - as published
+        """Say whether a producer, and its transaction if one is named, may go on."""
+        try:
+            await self._with_epochs.lives(_who(request), request.transaction_id)
+        except (Conflict, NotFound) as error:
+            return messages.HeartbeatResponse(valid=False, error=str(error))
+        return messages.HeartbeatResponse(valid=True)
+
+    @property
+    def _with_epochs(self) -> Producing:
+        """Raises NotHere where the stream is not the embedded log."""
+        if self._producing is None:
+            raise NotHere(
+                "Producers with epochs need the embedded log; here the stream is on Kafka.",
+                remedy="Speak to the brokers, or send an event-id header, by which readers know a second delivery.",
+            )
+        return self._producing
+
+
+def _given(partition: int, records: Sequence[Any]) -> list[Produced]:
+    return [Produced(_key(one.key), one.value, dict(one.headers), partition) for one in records]
+
+
+def _who(request: Any) -> Who:
+    if request.producer_id >= 1 << 63:
+        raise NotFound(f"There is no producer {request.producer_id}.", field="producer_id")
+    return Who(request.producer_id, request.producer_epoch)
 
 
 def _topic(name: str, facts: TopicFacts) -> Any:
-    return messages.Topic(name=name, partition_count=facts.partitions, created_at=_millis(facts.created_at))
+    ms, size, _ = facts.retention
+    return messages.Topic(
+        name=name,
+        partition_count=facts.partitions,
+        retention_ms=ms if ms >= 0 else None,
+        config={RETENTION_BYTES: str(size)} if size >= 0 else {},
+        created_at=_millis(facts.created_at) if facts.created_at else 0,
+    )
+
+
+def _limit(text: str, field: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise InvalidInput(f"{text[:50]!r} is not a whole number.", field=field) from None
 
 
 def _consumed(record: Record) -> Any:

@@ -93,12 +93,12 @@ class Live:
     async def _ask(self) -> None:
         """Look for changes while anybody watches."""
         store = self._app.databases["analytics"]
-        version = store.changes()
+        version = await store.changes()
         while self._watchers and not self._condition.draining:
             await asyncio.sleep(1 / EVENTS_PER_SECOND)
             try:
-                if store.changes() != version:
-                    version = store.changes()
+                if (newest := await store.changes()) != version:
+                    version = newest
                     await self._look()
             except RestockError:
                 continue  # the store does not answer for now; readiness tells of it

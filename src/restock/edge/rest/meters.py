@@ -150,6 +150,7 @@ async def _background(lines: list[str], app: Served, *, draining: bool) -> None:
     delivery = await app.dispatcher.backlog()
     _one(lines, "restock_dispatch_backlog", "Orders that wait to be delivered.", delivery.orders)
     _one(lines, "restock_dispatch_failing", "Orders whose delivery failed and is tried again.", delivery.failing)
+    _one(lines, "restock_disk_low", "1 while orders are refused because the disk is nearly full.", int(app.disk_low))
     _one(lines, "restock_problems", "What stands still and needs a person.", len(app.problems()))
     _one(lines, "restock_draining", "1 while the server is stopping.", int(draining))
 

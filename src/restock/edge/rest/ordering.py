@@ -119,8 +119,8 @@ def health(app: Served, condition: Condition) -> Route:
     """Give the health that the order service has in the place of the common one."""
 
     async def handle(_request: Request) -> Answer:
-        status = "unhealthy" if condition.problems() else "healthy"
-        answers = _stream_answers(app)
+        status = "unhealthy" if await condition.problems() else "healthy"
+        answers = await _stream_answers(app)
         subjects = list(await app.registry.subjects()) if answers else []
         told = ServiceHealth(status, "order-service", answers, answers, subjects)
         return Answer(200 if status == "healthy" else 503, wire.encode(told))
@@ -128,9 +128,9 @@ def health(app: Served, condition: Condition) -> Route:
     return shown("health", "The published health of the order service", ServiceHealth, handle)
 
 
-def _stream_answers(app: Served) -> bool:
+async def _stream_answers(app: Served) -> bool:
     try:
-        app.databases["stream"].changes()
+        await app.databases["stream"].changes()
     except Exception:  # whatever is wrong with it, it does not answer; `problems` says what
         return False
     return True

@@ -52,12 +52,12 @@ class Condition:
         self.draining = False
         self._app = app
 
-    def problems(self) -> list[str]:
+    async def problems(self) -> list[str]:
         """Say what is in the way: stopping, stores that do not answer, work that stands still."""
         found = ["The server is stopping."] if self.draining else []
         for name in SCHEMAS:
             try:
-                self._app.databases[name].changes()
+                await self._app.databases[name].changes()
             except RestockError as error:
                 found.append(str(error))
             except Exception as error:
@@ -69,7 +69,7 @@ def routes(app: Served, condition: Condition, meters: Meters) -> list[Route]:
     """Give the routes of probes."""
 
     async def health(_request: Request) -> Answer:
-        problems = condition.problems()
+        problems = await condition.problems()
         status = "unhealthy" if problems else "healthy"
         return Answer(503 if problems else 200, wire.encode(Health("restock", status, VERSION)))
 
@@ -77,7 +77,7 @@ def routes(app: Served, condition: Condition, meters: Meters) -> list[Route]:
         return Answer(200, wire.encode(Alive()))
 
     async def ready(_request: Request) -> Answer:
-        problems = condition.problems()
+        problems = await condition.problems()
         return Answer(503 if problems else 200, wire.encode(Ready("not ready" if problems else "ready", problems)))
 
     async def metrics(_request: Request) -> Answer:

@@ -20,7 +20,7 @@ from restock.replenishment.port import Replenishment
 class Store(Database, Protocol):
     """A database that can be asked whether it still answers."""
 
-    def changes(self) -> int:
+    async def changes(self) -> int:
         """Give a number; raises when the store cannot be read."""
         ...
 
@@ -152,6 +152,11 @@ class Served(Protocol):
 
     def start(self) -> None:
         """Run the background work in `tasks`."""
+        ...
+
+    @property
+    def disk_low(self) -> bool:
+        """Tell whether nothing new is taken in because the disk is nearly full."""
         ...
 
     def problems(self) -> list[str]:

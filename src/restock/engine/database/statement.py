@@ -23,17 +23,29 @@ MAX_LIST = 512
 """Values in one IN list: far below SQLite's 32,766 variables, and long lists gain nothing beyond a few hundred."""
 
 _PARAMETER = re.compile(r"\(?__\[POSTCOMPILE_(?P<list>\w+?)\]\)?|:(?P<name>\w+)")
+_ONE_ROW = re.compile(r" VALUES (\([?, ]+\))")
 _LIST = "[list]"
+
+_PLACEHOLDERS = {"sqlite": "?", "mysql": "%s"}
+"""What stands for a value in the text that a driver takes."""
 
 
 class Compiled(NamedTuple):
-    """A statement in one dialect: SQL with a `?` per value, and the names of the values in their order."""
+    """A statement in one dialect: SQL with a placeholder per value, and the names of the values in their order."""
 
     text: str
+    placeholder: str
     names: tuple[str, ...]
     list_name: str
     values: Callable[[Mapping[str, object]], Sequence[object]]
     """Takes the values out of named parameters."""
+
+    def repeated(self, rows: int) -> str:
+        """Give the text of an INSERT for so many rows at once; empty for any other statement."""
+        found = _ONE_ROW.search(self.text) if self.text.startswith("INSERT") else None
+        if found is None or found[1].count("?") != len(self.names):
+            return ""
+        return self.text[: found.start(1)] + ", ".join([found[1]] * rows) + self.text[found.end(1) :]
 
 
 class Statement:
@@ -45,7 +57,7 @@ class Statement:
         self._expanded: dict[tuple[str, int], str] = {}
 
     def compiled(self, dialect: Dialect) -> Compiled:
-        """Give the statement in a dialect whose placeholders are `?`."""
+        """Give the statement in a dialect, with the placeholders of its driver."""
         found = self._compiled.get(dialect.name)
         if found is None:
             found = self._compiled[dialect.name] = self._compile(dialect)
@@ -58,7 +70,7 @@ class Statement:
         size = 1 << (len(listed) - 1).bit_length() if listed else 1
         text = self._expanded.get((dialect.name, size))
         if text is None:
-            text = one.text.replace(_LIST, ", ".join("?" * size))
+            text = one.text.replace(_LIST, ", ".join([one.placeholder] * size))
             self._expanded[dialect.name, size] = text
         padded = listed + [listed[-1] if listed else None] * (size - len(listed))
         values: list[object] = []
@@ -71,6 +83,7 @@ class Statement:
 
     def _compile(self, dialect: Dialect) -> Compiled:
         compiled = self._for(dialect).compile(dialect=dialect)
+        placeholder = _PLACEHOLDERS[dialect.name]
         constants = {name: value for name, value in compiled.params.items() if isinstance(value, int | str)}
         names: list[str] = []
         list_name = ""
@@ -84,10 +97,10 @@ class Statement:
             if match["list"]:
                 list_name = name
                 return f"({_LIST})"
-            return "?"
+            return placeholder
 
-        text = _PARAMETER.sub(place, str(compiled))
-        return Compiled(text, tuple(names), list_name, _taking(names))
+        plain = str(compiled).replace("%", "%%") if "%" in placeholder else str(compiled)
+        return Compiled(_PARAMETER.sub(place, plain), placeholder, tuple(names), list_name, _taking(names))
 
     def _for(self, dialect: Dialect) -> ClauseElement:
         return self.clause

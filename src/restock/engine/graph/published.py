@@ -118,7 +118,7 @@ class _Rewriting:
         if kind in ("DBNode", "AINode"):
             why = "reads a database directly" if kind == "DBNode" else "asks a language model"
             place.refuse(
-                f"'{name}' is a {kind}: it {why}. Here a flow only calls operations and rulebooks.",
+                f"'{name}' is of type {kind}: it {why}. Here a flow only calls operations and rulebooks.",
                 "Replace it by the operation that gives the same data (type: operation).",
             )
         if kind not in _FIELDS:

@@ -16,6 +16,7 @@ from functools import partial, reduce
 from typing import Any, Final, NamedTuple, NoReturn
 
 from restock.core.errors import InvalidInput
+from restock.core.once import unique_members
 from restock.engine.rules.errors import Place, RuleError, SourceText, meant, nearest
 from restock.engine.rules.lexer import Lexer
 from restock.engine.rules.limits import MAX_NESTING, MAX_SOURCE_BYTES
@@ -86,7 +87,11 @@ def translated(text: str, name: str) -> Translated:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_SOURCE_BYTES:
         raise InvalidInput(f"The file is longer than {MAX_SOURCE_BYTES // 1024} kB.", field=name)
     try:
-        document = json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=_no_number)
+        document = json.loads(
+            text, parse_float=Decimal, parse_int=Decimal, parse_constant=_no_number, object_pairs_hook=unique_members
+        )
+    except InvalidInput as error:
+        raise InvalidInput(f"{error.field!r} {error.what}", field=name, remedy=error.remedy) from None
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"This is no JSON: {str(error)[:100]}.", field=name, remedy="Correct the file.") from None
     return Translated(name, _Reader(name).rulebook(document))

@@ -49,7 +49,9 @@ class _Envelope(msgspec.Struct):
     data: dict[str, Any]
 
 
-class _Sealed(msgspec.Struct, gc=False):
+class Sealed(msgspec.Struct, gc=False):
+    """An event made thousands of times a second, whose data is a struct of its own with plain numbers (`plain`)."""
+
     event_id: str
     type: str
     at: str
@@ -85,11 +87,16 @@ def encode(event: Event) -> bytes:
 
 
 def encode_known(event_id: str, kind: str, key: str, at: str, data: msgspec.Struct, causation_id: str = "") -> bytes:
-    """Give what `encode` would, for an event made thousands of times a second whose data is a struct of its own.
+    """Give what `encode` would for a sealed event. Nothing is looked at twice: the identifier is one that `Ids` made."""
+    return _encode(Sealed(event_id, kind, at, causation_id, key, data))
 
-    Nothing is looked at twice: the identifier is one that `Ids` made, and the struct's numbers are plain (`plain`).
+
+def encode_all(events: Sequence[Sealed]) -> list[bytes]:
+    """Give what `encode_known` would give for each; all at once costs less than half as much.
+
+    The data holds no JSON of others (`msgspec.Raw`), which may have line breaks.
     """
-    return _encode(_Sealed(event_id, kind, at, causation_id, key, data))
+    return _encode_lines(events).split(b"\n")[:-1]
 
 
 def decode(record: Record) -> Event:
@@ -209,5 +216,6 @@ def _read_number(text: str) -> Decimal:
 _PLAIN = re.compile(rf"-?(?:0|[1-9]\d{{0,{MAX_DIGITS - 1}}})(?:\.\d{{0,{MAX_DIGITS - 1}}}[1-9])?(?<!-0)").fullmatch
 """Most numbers are written plainly already: no exponent, no trailing zero, not too long."""
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_encode, _encode_lines = _encoder.encode, _encoder.encode_lines
 _decode = msgspec.json.Decoder(_Envelope, float_hook=_read_number).decode

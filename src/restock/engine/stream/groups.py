@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from restock.core.errors import Conflict, InvalidInput, NotFound
 from restock.engine.database import Database, Transaction
 from restock.engine.stream import log_tables as sql
+from restock.engine.stream.checks import checked_name
 from restock.engine.stream.members import stored
-from restock.engine.stream.port import GroupMember, TopicFacts, TopicPartition, Watermarks, checked_name
+from restock.engine.stream.port import GroupMember, TopicFacts, TopicPartition, Watermarks
 from restock.engine.stream.presence import Presence
+from restock.engine.stream.retention import kept_as
 
 
 class Groups:
@@ -33,8 +35,8 @@ class Groups:
     async def describe(self, topic: str) -> TopicFacts:
         """Give what is known of a topic."""
         await self._topic(topic)
-        ((partitions, created_at, size),) = await self._database.read(sql.FACTS, {"wanted": topic})
-        return TopicFacts(partitions, created_at, int(size))
+        ((partitions, created_at, size, *kept),) = await self._database.read(sql.FACTS, {"wanted": topic})
+        return TopicFacts(partitions, created_at, int(size), kept_as(*kept))
 
     async def committed(self, group: str, topic: str) -> dict[int, int]:
         """Give the next offset the group wants to read, by partition."""

@@ -55,6 +55,6 @@ class KeepingUp:
                 return
             self.retrying, pause = None, RETRY_SECONDS
             if done:
-                await pace.rest()
+                await pace.rest(done)
             else:
                 await wait(CHECK_SECONDS)

@@ -3,7 +3,7 @@
 A publish is one transaction: the partitions' next offsets are raised and the records added together, so offsets are dense
 and two processes never give one twice. What one publish adds to a partition stands in one row, a record batch.
 Publishes that wait at the same time share one flush of the disk (the database port's group commit). Durable writes are
-named `create_topic`, `publish` and `offsets` for failpoints.
+named `create_topic`, `retain`, `expire`, `publish` and `offsets` for failpoints.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -20,21 +21,19 @@ from restock.engine.database import Database, Transaction
 from restock.engine.database.migrate import Schema
 from restock.engine.stream import log_tables as sql
 from restock.engine.stream.bells import Bell, Bells
-from restock.engine.stream.groups import Groups
-from restock.engine.stream.members import Member
-from restock.engine.stream.murmur2 import partition_for
-from restock.engine.stream.port import (
-    MAX_PUBLISH,
-    MAX_READ,
-    Message,
-    Position,
-    Record,
+from restock.engine.stream.checks import (
     check_message,
     checked_name,
     checked_partitions,
+    checked_retention,
     headers_bytes,
 )
+from restock.engine.stream.groups import Groups
+from restock.engine.stream.members import Member
+from restock.engine.stream.murmur2 import partition_for
+from restock.engine.stream.port import FOREVER, MAX_PUBLISH, MAX_READ, Message, Position, Record, Retention
 from restock.engine.stream.presence import Presence
+from restock.engine.stream.retention import Expiry
 
 SCHEMA = Schema("stream", Path(__file__).parent / "migrations")
 """The log's tables, for the folder of databases; the log's database is named "stream"."""
@@ -68,12 +67,14 @@ class EmbeddedLog(Groups):
     def __init__(self, database: Database, clock: Clock, presence: Presence) -> None:
         super().__init__(database, presence)
         self._clock = clock
+        self._expiry = Expiry(database, clock)
         self._bells = Bells()
 
-    async def create_topic(self, name: str, partitions: int) -> None:
+    async def create_topic(self, name: str, partitions: int, retention: Retention = FOREVER) -> None:
         """Make a topic, or find it with the same count. Raises Conflict, InvalidInput."""
         checked_name(name, "topic")
         checked_partitions(partitions)
+        ms, size, unread = checked_retention(retention)
         at = timestamp(self._clock.now())
 
         async def create(tx: Transaction) -> int:
@@ -81,10 +82,13 @@ class EmbeddedLog(Groups):
             if name in topics:
                 return int(topics[name][1])
             number = 1 + max((number for number, _ in topics.values()), default=0)
-            await tx.write(sql.ADD_TOPIC, {"name": name, "id": number, "partitions": partitions, "created_at": at})
+            kept = {"retention_ms": ms, "retention_bytes": size, "keep_unread": unread}
+            await tx.write(
+                sql.ADD_TOPIC, {"name": name, "id": number, "partitions": partitions, "created_at": at, **kept}
+            )
             await tx.write_many(
                 sql.ADD_PARTITION,
-                [{"topic": number, "partition": part, "low": 0, "high": 0} for part in range(partitions)],
+                [{"topic": number, "partition": part, "low": 0, "high": 0, "bytes": 0} for part in range(partitions)],
             )
             return partitions
 
@@ -94,6 +98,20 @@ class EmbeddedLog(Groups):
                 f"Topic {name} has {existing} partitions, not {partitions}.",
                 remedy="Keys would move: make a new topic and copy.",
             )
+
+    async def retain(self, topic: str, retention: Retention) -> None:
+        """Let a topic keep more or less from now on."""
+        ms, size, unread = checked_retention(retention)
+        await self._topic(topic)
+
+        async def unit(tx: Transaction) -> None:
+            await tx.write(sql.RETAIN, {"wanted": topic, "ms": ms, "size": size, "unread": unread})
+
+        await self._database.write("retain", unit)
+
+    async def expire(self) -> int:
+        """Forget some of what no topic keeps any longer; give how many records."""
+        return await self._expiry.step()
 
     async def publish(self, messages: Sequence[Message]) -> list[Position]:
         """Store all messages or none; return their places once they are durable."""
@@ -113,35 +131,51 @@ class EmbeddedLog(Groups):
             raise InvalidInput(
                 f"{len(placed)} messages are too many for one publish.", remedy=f"Give at most {MAX_PUBLISH}."
             )
+        return await self._stored([message for _, message in placed], await self.layout_of(placed))
+
+    async def _stored(self, messages: Sequence[Message], layout: Layout) -> list[Position]:
+        """Append the entries; give their places once they are durable."""
+        places = await self._database.write("publish", lambda tx: self.append(tx, layout, len(messages)))
+        self.ring({message.topic for message in messages})
+        return [Position(message.topic, part, offset) for message, (part, offset) in zip(messages, places, strict=True)]
+
+    async def append(self, tx: Transaction, layout: Layout, count: int) -> list[tuple[int, int]]:
+        """Append so many entries in a unit; give partition and offset by the entries' places."""
+        places: list[tuple[int, int]] = [(0, 0)] * count
+        at = timestamp(self._clock.now())
+        raised: list[Row] = []
+        rows: list[Row] = []
+        for number, parts in layout.items():
+            found = await tx.read(sql.HIGHS, {"wanted": number, "partitions": list(parts)})
+            for part, high in found:
+                for offset, (place, _) in enumerate(parts[part], high):
+                    places[place] = (part, offset)
+                batches = _batches(number, part, high, [entry for _, entry in parts[part]], at)
+                where = {"of_topic": number, "of_partition": part}
+                more = sum(len(cast("bytes", one["batch"])) for one in batches)
+                raised.append({**where, "new_high": high + len(parts[part]), "more": more})
+                rows += batches
+        await tx.write_many(sql.RAISE_HIGH, raised)
+        await tx.write_many(sql.ADD_BATCH, rows)
+        return places
+
+    def ring(self, topics: Iterable[str]) -> None:
+        """Wake who listens to the topics."""
+        self._bells.ring(set(topics))
+
+    def named(self, numbers: Iterable[int]) -> list[str]:
+        """Give the names of topics that this process wrote to, by their numbers."""
+        names = {number: name for name, (number, _) in self._topics.items()}
+        return [names[number] for number in numbers if number in names]
+
+    async def layout_of(self, placed: Sequence[tuple[int, Message]]) -> Layout:
+        """Check messages with their partitions and sort them, keeping their order. Raises InvalidInput, NotFound."""
         layout: Layout = defaultdict(lambda: defaultdict(list))
         for place, (partition, message) in enumerate(placed):
             topic, key, value, headers = message.topic, message.key, message.value, message.headers
             check_message(topic, key or "-", value, headers_bytes(topic, headers))
             layout[await self.number(topic, partition)][partition].append((place, (key, value, headers)))
-        return await self._stored([message for _, message in placed], layout)
-
-    async def _stored(self, messages: Sequence[Message], layout: Layout) -> list[Position]:
-        """Append the entries; give their places once they are durable."""
-        places: list[tuple[int, int]] = [(0, 0)] * len(messages)
-
-        at = timestamp(self._clock.now())
-
-        async def add(tx: Transaction) -> None:
-            raised: list[Row] = []
-            rows: list[Row] = []
-            for number, parts in layout.items():
-                found = await tx.read(sql.HIGHS, {"wanted": number, "partitions": list(parts)})
-                for part, high in found:
-                    for offset, (place, _) in enumerate(parts[part], high):
-                        places[place] = (part, offset)
-                    rows += _batches(number, part, high, [entry for _, entry in parts[part]], at)
-                    raised.append({"of_topic": number, "of_partition": part, "new_high": high + len(parts[part])})
-            await tx.write_many(sql.RAISE_HIGH, raised)
-            await tx.write_many(sql.ADD_BATCH, rows)
-
-        await self._database.write("publish", add)
-        self._bells.ring({message.topic for message in messages})
-        return [Position(message.topic, part, offset) for message, (part, offset) in zip(messages, places, strict=True)]
+        return layout
 
     async def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
         """Give up to `limit` records from `offset` on, in order; fewer where records are large."""
@@ -151,11 +185,11 @@ class EmbeddedLog(Groups):
         if not 1 <= limit <= MAX_READ:
             raise InvalidInput(f"{limit} is not a number of records.", field="limit", remedy=f"Give 1 to {MAX_READ}.")
         records: list[Record] = []
-        size, ask = 0, FIRST_SLICE
+        size, ask, end = 0, FIRST_SLICE, offset + limit
         while size < READ_BYTES and len(records) < limit:
             most = ask
             found = await self._database.read(
-                sql.READ, {"wanted": number, "of_partition": partition, "start": offset, "most": most}
+                sql.READ, {"wanted": number, "of_partition": partition, "start": offset, "end": end, "most": most}
             )
             for base, _, batch, at in found:
                 start, room = max(0, offset - base), limit - len(records)
@@ -197,8 +231,9 @@ class EmbeddedLog(Groups):
                 asked = {"wanted": number, "of_partition": partition, "before": offset}
                 ((kept,),) = await tx.read(sql.FIRST_KEPT, asked)
                 low = max(marks[partition].low, marks[partition].high if kept is None else kept)
+                ((size,),) = await tx.read(sql.DROPPED_BYTES, {**where, "new_low": low})
                 await tx.write(sql.DROP_BATCHES, {**where, "new_low": low})
-                await tx.write(sql.RAISE_LOW, {**where, "new_low": low})
+                await tx.write(sql.RAISE_LOW, {**where, "new_low": low, "less": int(size)})
                 left[partition] = low
 
         await self._database.write("trim", unit)

@@ -16,12 +16,13 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     update,
 )
 
 from restock.engine.database import Statement
-from restock.engine.database.columns import count, document, label, moment
+from restock.engine.database.columns import count, document, flag, label, moment
 from restock.engine.stream.tables import BATCH_ROOM
 
 METADATA = MetaData()
@@ -41,8 +42,13 @@ TOPIC = Table(
     count("id", unique=True),
     count("partitions"),
     moment("created_at"),
+    count("retention_ms"),
+    count("retention_bytes"),
+    flag("keep_unread"),
 )
-PARTITION = Table("partition", METADATA, _part("topic"), _part("partition"), count("low"), count("high"))
+PARTITION = Table(
+    "partition", METADATA, _part("topic"), _part("partition"), count("low"), count("high"), count("bytes")
+)
 BATCH = Table(
     "record_batch",
     METADATA,
@@ -79,9 +85,10 @@ FACTS = Statement(
     select(
         TOPIC.c.partitions,
         TOPIC.c.created_at,
-        select(func.coalesce(func.sum(func.length(BATCH.c.batch)), 0))
-        .where(BATCH.c.topic == TOPIC.c.id)
-        .scalar_subquery(),
+        select(func.sum(PARTITION.c.bytes)).where(PARTITION.c.topic == TOPIC.c.id).scalar_subquery(),
+        TOPIC.c.retention_ms,
+        TOPIC.c.retention_bytes,
+        TOPIC.c.keep_unread,
     ).where(TOPIC.c.name == bindparam("wanted"))
 )
 ADD_TOPIC = Statement(insert(TOPIC))
@@ -100,7 +107,7 @@ HIGHS = Statement(
 RAISE_HIGH = Statement(
     update(PARTITION)
     .where(PARTITION.c.topic == bindparam("of_topic"), PARTITION.c.partition == bindparam("of_partition"))
-    .values(high=bindparam("new_high"))
+    .values(high=bindparam("new_high"), bytes=PARTITION.c.bytes + bindparam("more"))
 )
 ADD_BATCH = Statement(insert(BATCH))
 _HOLDS = BATCH.alias("holds")
@@ -120,6 +127,7 @@ READ = Statement(
             .scalar_subquery(),
             0,
         ),
+        BATCH.c.base < bindparam("end"),
     )
     .order_by(BATCH.c.base)
     .limit(bindparam("most"))
@@ -141,6 +149,13 @@ FIRST_KEPT = Statement(
         BATCH.c.base + BATCH.c.records > bindparam("before"),
     )
 )
+DROPPED_BYTES = Statement(
+    select(func.coalesce(func.sum(func.length(BATCH.c.batch)), 0)).where(
+        BATCH.c.topic == bindparam("of_topic"),
+        BATCH.c.partition == bindparam("of_partition"),
+        BATCH.c.base < bindparam("new_low"),
+    )
+)
 DROP_BATCHES = Statement(
     delete(BATCH).where(
         BATCH.c.topic == bindparam("of_topic"),
@@ -151,7 +166,34 @@ DROP_BATCHES = Statement(
 RAISE_LOW = Statement(
     update(PARTITION)
     .where(PARTITION.c.topic == bindparam("of_topic"), PARTITION.c.partition == bindparam("of_partition"))
-    .values(low=bindparam("new_low"))
+    .values(low=bindparam("new_low"), bytes=PARTITION.c.bytes - bindparam("less"))
+)
+RETAIN = Statement(
+    update(TOPIC)
+    .where(TOPIC.c.name == bindparam("wanted"))
+    .values(retention_ms=bindparam("ms"), retention_bytes=bindparam("size"), keep_unread=bindparam("unread"))
+)
+LIMITED = Statement(
+    select(TOPIC.c.id, PARTITION.c.partition, TOPIC.c.retention_ms, TOPIC.c.retention_bytes, TOPIC.c.keep_unread)
+    .select_from(PARTITION.join(TOPIC, TOPIC.c.id == PARTITION.c.topic))
+    .where(or_(TOPIC.c.retention_ms >= 0, TOPIC.c.retention_bytes >= 0), PARTITION.c.low < PARTITION.c.high)
+    .order_by(TOPIC.c.id, PARTITION.c.partition)
+)
+SIZE = Statement(
+    select(PARTITION.c.bytes).where(
+        PARTITION.c.topic == bindparam("wanted"), PARTITION.c.partition == bindparam("of_partition")
+    )
+)
+OLDEST = Statement(
+    select(BATCH.c.base, BATCH.c.records, func.length(BATCH.c.batch), BATCH.c.at)
+    .where(BATCH.c.topic == bindparam("wanted"), BATCH.c.partition == bindparam("of_partition"))
+    .order_by(BATCH.c.base)
+    .limit(bindparam("most"))
+)
+FOLLOWED = Statement(
+    select(COMMITTED.c.consumer_group, COMMITTED.c.partition, COMMITTED.c.next).where(
+        COMMITTED.c.topic == bindparam("wanted")
+    )
 )
 COMMITS = Statement(
     select(COMMITTED.c.topic, COMMITTED.c.partition, COMMITTED.c.next).where(

@@ -40,7 +40,7 @@ async def move(
     await _check_nobody_lives(positions, source, target)
     total = await _checked(source, target, topics, replace)
     for topic, partitions in topics.items():
-        await target.create_topic(topic, partitions)
+        await target.create_topic(topic, partitions, (await source.describe(topic)).retention)
         if replace:
             await target.trim(topic, {part: ends.high for part, ends in (await target.watermarks(topic)).items()})
     moved = dict.fromkeys(topics, 0)

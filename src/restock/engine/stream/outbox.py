@@ -10,7 +10,8 @@ outbox are legal too: the first appearance of the events is still in order.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import msgspec
@@ -20,9 +21,10 @@ from restock.core.clock import Clock, SystemClock, timestamp
 from restock.core.errors import RestockError
 from restock.core.event import Event
 from restock.engine.database import Database, Row, Statement, Transaction
+from restock.engine.stream.checks import check_message
 from restock.engine.stream.codec import encode
 from restock.engine.stream.pace import Pace
-from restock.engine.stream.port import EVENT_ID_HEADER, Message, Stream, check_message
+from restock.engine.stream.port import EVENT_ID_HEADER, MAX_KEY_BYTES, MAX_MESSAGE_BYTES, Message, Stream
 
 RELAY_BATCH = 2_000
 """Events per publish: large enough that two disk flushes cost little each, small enough to hold a lock under 20 ms."""
@@ -66,7 +68,7 @@ class Backlog(NamedTuple):
     oldest: str
 
 
-class Waiting(NamedTuple):
+class Waiting(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """An event as it waits: encoded, and checked to be what every stream takes."""
 
     event_id: str
@@ -75,10 +77,29 @@ class Waiting(NamedTuple):
     value: bytes
 
 
-class Outbox:
-    """The events of one context that wait to be published; `table` comes from `tables.outbox_table`."""
+class Packed(NamedTuple):
+    """Events of one unit as a context keeps them by itself: how many, and their bytes, at most about `BATCH_BYTES`."""
 
-    def __init__(self, table: Table, clock: Clock | None = None) -> None:
+    events: int
+    batch: bytes
+
+
+def events_in(batch: bytes) -> list[Waiting]:
+    """Give the events of a row's batch, as `Outbox.add` wrote it."""
+    return _unpack(batch)
+
+
+class Outbox:
+    """The events of one context that wait to be published; `table` comes from `tables.outbox_table`.
+
+    A context that makes thousands of events a second may keep them in a form of its own, which is shorter than what is
+    published, and give `events_in` that writes them out for the relay. It reads every form that ever was, and that of `add`.
+    """
+
+    def __init__(
+        self, table: Table, clock: Clock | None = None, events_in: Callable[[bytes], list[Waiting]] = events_in
+    ) -> None:
+        self.events_in = events_in
         self._clock = clock or SystemClock()
         columns = table.c
         filled = [column.name for column in columns if column.name != "seq"]
@@ -98,19 +119,12 @@ class Outbox:
 
     async def add_encoded(self, tx: Transaction, events: Sequence[Waiting]) -> None:
         """Write events whose values are those of `restock.engine.stream.encode`. Raises InvalidInput."""
+        await self.add_packed(tx, packed(events))
+
+    async def add_packed(self, tx: Transaction, batches: Sequence[Packed]) -> None:
+        """Write batches that the outbox's `events_in` reads; every event of them is one that `packed` would take."""
         at = timestamp(self._clock.now())
-        rows: list[dict[str, object]] = []
-        batch: list[Waiting] = []
-        size = 0
-        for event in events:
-            check_message(event.topic, event.key, event.value, HEADER_ROOM)
-            batch.append(event)
-            size += len(event.value)
-            if len(batch) == BATCH_EVENTS or size >= BATCH_BYTES:
-                rows.append({"events": len(batch), "batch": _pack(batch), "created_at": at})
-                batch, size = [], 0
-        if batch:
-            rows.append({"events": len(batch), "batch": _pack(batch), "created_at": at})
+        rows = [{"events": one.events, "batch": one.batch, "created_at": at} for one in batches]
         await tx.write_many(self._add, rows)
 
     async def backlog(self, database: Database) -> Backlog:
@@ -170,7 +184,7 @@ class Relay:
                 continue
             self.problem, pause = None, RETRY_SECONDS
             if count:
-                await pace.rest()
+                await pace.rest(count)
             else:
                 await self._until_told()
 
@@ -181,7 +195,7 @@ class Relay:
             if not rows:
                 return 0
             rows = _within(rows, RELAY_BATCH)
-            messages = [_message(event) for row in rows for event in events_in(row[2])]
+            messages = [_message(event) for row in rows for event in self._outbox.events_in(row[2])]
             if self._framed is not None:
                 messages = await _each_framed(messages, self._framed)
             await self._stream.publish(messages)
@@ -203,6 +217,34 @@ class Relay:
             return
 
 
+def packed(events: Sequence[Waiting]) -> list[Packed]:
+    """Give the batches of events. Raises InvalidInput for one that no stream would take."""
+    _check(events)
+    return [Packed(len(batch), _pack(batch)) for batch in _batches(events)]
+
+
+def _check(events: Sequence[Waiting]) -> None:
+    """Look at once at what is nearly always right."""
+    keys = [event.key for event in events]
+    longest = max((len(event.value) for event in events), default=0)
+    plain_keys = all(keys) and max(map(len, keys), default=0) <= MAX_KEY_BYTES and "".join(keys).isascii()
+    if not plain_keys or longest + HEADER_ROOM >= MAX_MESSAGE_BYTES >> 1:
+        for event in events:
+            check_message(event.topic, event.key, event.value, HEADER_ROOM)
+
+
+def _batches(events: Sequence[Waiting]) -> Iterator[Sequence[Waiting]]:
+    """Cut events into batches of at most `BATCH_EVENTS` and about `BATCH_BYTES`."""
+    start = 0
+    while start < len(events):
+        batch = events[start : start + BATCH_EVENTS]
+        if sum(len(event.value) for event in batch) >= BATCH_BYTES:
+            sizes = accumulate(len(event.value) for event in batch)
+            batch = batch[: next(number for number, size in enumerate(sizes, 1) if size >= BATCH_BYTES)]
+        yield batch
+        start += len(batch)
+
+
 def _within(rows: list[Row], most: int) -> list[Row]:
     """Give the first rows with at most so many events, but one at least."""
     events = 0
@@ -214,8 +256,7 @@ def _within(rows: list[Row], most: int) -> list[Row]:
 
 
 def _message(event: Waiting) -> Message:
-    event_id, topic, key, value = event
-    return Message(topic, key, value, {EVENT_ID_HEADER: event_id})
+    return Message(event.topic, event.key, event.value, {EVENT_ID_HEADER: event.event_id})
 
 
 async def _each_framed(messages: list[Message], framed: Framed) -> list[Message]:
@@ -241,5 +282,4 @@ def _runs(numbers: Iterable[int]) -> list[dict[str, int]]:
 
 
 _pack = msgspec.msgpack.Encoder().encode
-events_in = msgspec.msgpack.Decoder(list[Waiting]).decode
-"""Gives the events of a row's batch."""
+_unpack = msgspec.msgpack.Decoder(list[Waiting]).decode

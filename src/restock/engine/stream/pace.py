@@ -2,7 +2,8 @@
 
 On an idle program a round takes a millisecond and the rest four, so events travel at once. On a busy one a round takes
 longer, because others get their turn meanwhile; the rest grows with it, rounds carry more events each, and an event costs
-less. The rest is bounded, so work never stands still.
+less. The rest is bounded, so work never stands still: shortly where a round carried little, because then somebody waits for
+single events and not for a heap of them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ REST_SHARE = 4
 """Rest as a multiple of the work before it: background workers take a fifth of the time at most, each."""
 
 LONGEST_REST_SECONDS = 0.05
-"""Longest rest: an order is carried from one service to the next within it, however busy the program is."""
+"""Longest rest, after a round of `FULL_ROUND` events: a heap is carried on within it, however busy the program is."""
+
+FULL_ROUND = 500
+"""Events from which on a longer rest makes no event much cheaper."""
+
+SHORT_REST_SECONDS = 0.01
+"""Longest rest after a round of few events: four services carry an order to its purchase, each rests in between."""
 
 
 class Pace:
@@ -27,6 +34,7 @@ class Pace:
         """A round begins."""
         self._began = time.perf_counter()
 
-    async def rest(self) -> None:
-        """Leave the others their turn."""
-        await asyncio.sleep(min(LONGEST_REST_SECONDS, REST_SHARE * (time.perf_counter() - self._began)))
+    async def rest(self, events: int) -> None:
+        """Leave the others their turn, after a round of so many events."""
+        longest = max(SHORT_REST_SECONDS, LONGEST_REST_SECONDS * min(1.0, events / FULL_ROUND))
+        await asyncio.sleep(min(longest, REST_SHARE * (time.perf_counter() - self._began)))

@@ -19,13 +19,12 @@ record and never count.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
 
-from restock.core.errors import Conflict, InvalidInput
+from restock.core.errors import Conflict
 
 EVENT_ID_HEADER = "event-id"
 """The header that carries the identifier by which the inbox recognises a second delivery."""
@@ -45,10 +44,15 @@ MAX_READ = 10_000
 MAX_PARTITIONS = 256
 """Partitions of a topic: each is an append point and a row to read; 6 and 4 are what the published topics use."""
 
+MAX_RETENTION_MS = 100 * 366 * 86_400_000
+"""The longest time that can be set: a hundred years; -1 is longer."""
+
+MAX_BYTES = (1 << 63) - 1
+"""The largest size that can be set: what Kafka takes."""
+
 MAX_NAME = 128
 """Length of a topic or group name: fits the key columns of every database; Kafka allows 249."""
 
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 TopicPartition = tuple[str, int]
 """The topic's name and the partition's number."""
@@ -92,8 +96,23 @@ class Watermarks(NamedTuple):
     high: int
 
 
+class Retention(NamedTuple):
+    """What a topic keeps, in Kafka's terms: records not older than `ms`, and of each partition the newest `bytes`.
+
+    -1 is no limit. What passed a limit is forgotten from the oldest on, never in the middle. With `keep_unread` a record
+    stays beyond it while a group that follows the topic (`Stream.lag`) has still to read it; a broker asks no group.
+    """
+
+    ms: int = -1
+    bytes: int = -1
+    keep_unread: bool = True
+
+
+FOREVER = Retention()
+
+
 class TopicFacts(NamedTuple):
-    """A topic: its partitions, when it was made (RFC 3339, UTC), and the bytes its records take as they are stored.
+    """A topic: its partitions, when it was made (RFC 3339, UTC), the bytes its records take as stored, what it keeps.
 
     Kafka keeps no such moment, which is empty then, and gives an estimate of the bytes.
     """
@@ -101,6 +120,7 @@ class TopicFacts(NamedTuple):
     partitions: int
     created_at: str
     bytes: int
+    retention: Retention = FOREVER
 
 
 class Fenced(Conflict):
@@ -172,10 +192,21 @@ class Consumer(Protocol):
 class Stream(Protocol):
     """Topics of records in partitions, and how far each group has come."""
 
-    async def create_topic(self, name: str, partitions: int) -> None:
+    async def create_topic(self, name: str, partitions: int, retention: Retention = FOREVER) -> None:
         """Make a topic. Nothing happens when it exists with this count; raises Conflict when it has another.
 
-        The count is fixed because a change would move keys. Raises InvalidInput for a bad name or count.
+        The count is fixed because a change would move keys. Raises InvalidInput for a bad name, count or retention.
+        """
+        ...
+
+    async def retain(self, topic: str, retention: Retention) -> None:
+        """Let a topic keep more or less from now on. Raises NotFound, InvalidInput."""
+        ...
+
+    async def expire(self) -> int:
+        """Forget some of what no topic keeps any longer; give how many records, 0 when there is nothing to forget.
+
+        One call does a bounded amount of work: call it again while it gives more. A broker does this by itself and gives 0.
         """
         ...
 
@@ -200,7 +231,7 @@ class Stream(Protocol):
         ...
 
     async def describe(self, topic: str) -> TopicFacts:
-        """Give what is known of a topic; looks at every stored batch, so do not ask in a loop. Raises NotFound."""
+        """Give what is known of a topic; Kafka reads records for it, so do not ask in a loop. Raises NotFound."""
         ...
 
     async def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
@@ -268,72 +299,3 @@ class Stream(Protocol):
     async def close(self) -> None:
         """Let go of connections and threads; consumers are closed before."""
         ...
-
-
-def checked_name(name: str, what: str) -> str:
-    """Give back a topic or group name that every adapter accepts. Raises InvalidInput."""
-    if len(name) > MAX_NAME or not _NAME.fullmatch(name) or name in {".", ".."}:
-        raise InvalidInput(
-            f"{name[:MAX_NAME]!r} is not a name for a {what}.",
-            field=what,
-            remedy=f"Use 1 to {MAX_NAME} letters, digits, dots, dashes and underscores.",
-        )
-    return name
-
-
-def checked_partitions(partitions: int) -> int:
-    """Give back a number of partitions within the limit. Raises InvalidInput."""
-    if not 1 <= partitions <= MAX_PARTITIONS:
-        raise InvalidInput(
-            f"A topic cannot have {partitions} partitions.", field="partitions", remedy=f"Give 1 to {MAX_PARTITIONS}."
-        )
-    return partitions
-
-
-def headers_bytes(topic: str, headers: Mapping[str, str]) -> int:
-    """Give the length of all headers in UTF-8. Raises InvalidInput for other than text."""
-    size = 0
-    for name, text in headers.items():
-        if not isinstance(name, str) or not isinstance(text, str):
-            raise InvalidInput(
-                f"A message for topic {topic} has headers that are not text: {name!r} is {text!r}.", field="headers"
-            )
-        try:
-            size += text_bytes(name) + text_bytes(text)
-        except UnicodeEncodeError as error:
-            raise InvalidInput(
-                f"A message for topic {topic} has headers that are not text: {error}.", field="headers"
-            ) from error
-    return size
-
-
-def text_bytes(text: str) -> int:
-    """Give the length of the text in UTF-8."""
-    return len(text) if text.isascii() else len(text.encode())
-
-
-def check_message(topic: str, key: str, value: bytes | None, header_bytes: int) -> None:
-    """Refuse what no adapter would store. Raises InvalidInput naming topic and key."""
-    value = b"" if value is None else value
-    small = type(value) is bytes and len(value) + header_bytes < MAX_MESSAGE_BYTES >> 1
-    if small and 0 < len(key) <= MAX_KEY_BYTES and key.isascii():
-        return  # nearly every message: a character is a byte, and nothing is near a limit
-    try:
-        key_bytes = text_bytes(key)
-    except UnicodeEncodeError:
-        key_bytes = 0
-    if not 0 < key_bytes <= MAX_KEY_BYTES:
-        raise InvalidInput(
-            f"A message for topic {topic} has the key {key[:64]!r}.",
-            field="key",
-            remedy=f"Give a key of 1 to {MAX_KEY_BYTES} bytes of UTF-8; it decides the partition.",
-        )
-    if not isinstance(value, bytes):
-        raise InvalidInput(f"The value of message {key[:64]!r} for topic {topic} is not bytes.", field="value")
-    size = key_bytes + len(value) + header_bytes
-    if size > MAX_MESSAGE_BYTES:
-        raise InvalidInput(
-            f"The message {key[:64]!r} for topic {topic} has {size} bytes.",
-            field="value",
-            remedy=f"The limit is {MAX_MESSAGE_BYTES} bytes; publish a reference instead.",
-        )

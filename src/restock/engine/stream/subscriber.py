@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Any, Protocol
 
 from restock.core.errors import InvalidInput
-from restock.core.event import Event
 from restock.engine.database import Database, Transaction
 from restock.engine.stream.codec import decode
 from restock.engine.stream.inbox import Inbox
@@ -38,11 +38,25 @@ TRIES = 3
 PARKED_IN_A_ROW = 100
 """Events of a partition parked without one success between them, after which it stops."""
 
-Handler = Callable[[Transaction, list[Event]], Awaitable[None]]
-After = Callable[[list[Event]], Awaitable[None]]
+
+class Identified(Protocol):
+    """What a record says, as far as this module looks: an `Event`, or what a reader of its own makes of a record."""
+
+    @property
+    def event_id(self) -> str:
+        """By which a second delivery is recognised."""
+        ...
+
+
+TURNS_TO_COMMIT = 2
+"""Turns of the event loop after which a unit has run and its commit is under way: the time to read the next."""
+
+Handler = Callable[[Transaction, list[Any]], Awaitable[None]]
+After = Callable[[list[Any]], Awaitable[None]]
+Reading = Callable[[Record], Identified]
 OnBad = Callable[[Record, Exception], Awaitable[None]]
 
-_Given = list[tuple[Record, Event]]
+_Given = list[tuple[Record, Identified]]
 """The events of a batch, each with the record it came in."""
 
 
@@ -57,7 +71,8 @@ class Subscriber(KeepingUp):
     `handler(tx, events)` makes the effect and may await nothing but `tx`. `after(events)` is awaited after the effect was
     committed and before the offsets are. `on_bad(record, error)` parks a record and returns to go on behind it; when it
     raises, that partition stops there, loudly, and the others go on. With `types` given, records that name none of them
-    anywhere are passed over without being read: reading costs more than looking.
+    anywhere are passed over without being read: reading costs more than looking. `reading(record)` gives what the handler
+    gets for a record and raises InvalidInput for one that is no event: whoever needs a part of it only reads that.
     """
 
     def __init__(
@@ -70,9 +85,11 @@ class Subscriber(KeepingUp):
         inbox: Inbox,
         *,
         types: Collection[str] = (),
+        reading: Reading = decode,
         after: After | None = None,
         on_bad: OnBad = refuse,
         batch: int = BATCH,
+        at_once: int = 1,
     ) -> None:
         super().__init__()
         self.group = group
@@ -83,9 +100,11 @@ class Subscriber(KeepingUp):
         self._database = database
         self._inbox = inbox
         self._types = tuple(name.encode() for name in types)
+        self._reading = reading
         self._after = after
         self._on_bad = on_bad
         self._batch = batch
+        self._at_once = at_once
         self._parked: dict[TopicPartition, int] = {}
         self._stopped_at: dict[TopicPartition, int] = {}
         self._turn = asyncio.Lock()
@@ -151,17 +170,13 @@ class Subscriber(KeepingUp):
 
     async def _pass_batch(self) -> int:
         """Take one batch through all steps; give the number of its records."""
-        records = await self._consumer.poll(self._batch)
+        records = await self._consumer.poll(self._batch * self._at_once)
         if not records:
             return 0
-        firsts: dict[TopicPartition, int] = {}
-        for record in records:
-            firsts.setdefault((record.topic, record.partition), record.offset)
+        firsts = {(record.topic, record.partition): record.offset for record in reversed(records)}
         try:
-            passed = await self._handled(records)
-            reached = dict(firsts)
-            for record in passed:
-                reached[record.topic, record.partition] = record.offset + 1
+            passed = await self._in_units(records)
+            reached = firsts | {(record.topic, record.partition): record.offset + 1 for record in passed}
             moved = {place: offset for place, offset in reached.items() if offset > firsts[place]}
             if moved:
                 await self._consumer.commit(moved)
@@ -176,8 +191,50 @@ class Subscriber(KeepingUp):
                 self._consumer.seek(place, reached[place])
         return len(passed)
 
-    async def _handled(self, records: Sequence[Record]) -> list[Record]:
-        """Handle the records; give those that are done with, which leaves out what follows a refused one."""
+    async def _in_units(self, records: list[Record]) -> list[Record]:
+        """Handle the records unit after unit, each read while the disk works on the one before; give those done with."""
+        if len(records) <= self._batch:
+            return await self._handled(records, self._read(records))
+        done: list[Record] = []
+        units = [records[start : start + self._batch] for start in range(0, len(records), self._batch)]
+        events = self._read(units[0])
+        for unit, following in zip(units, [*units[1:], []], strict=True):
+            passed, events = await asyncio.gather(self._handled(unit, events), self._read_ahead(following))
+            done += passed
+        return done
+
+    async def _read_ahead(self, records: list[Record]) -> list[Identified] | None:
+        for _ in range(TURNS_TO_COMMIT):
+            await asyncio.sleep(0)
+        return self._read(records)
+
+    def _read(self, records: list[Record]) -> list[Identified] | None:
+        """Give the events of records that are all wanted and all readable, as nearly always; else None."""
+        if self.stopped or self._types:
+            return None
+        try:
+            return list(map(self._reading, records))
+        except InvalidInput:
+            return None
+
+    async def _handled(self, records: list[Record], events: list[Identified] | None) -> list[Record]:
+        """Handle one unit; give the records that are done with, which leaves out what follows a refused one."""
+        if events is None or self.stopped:
+            given, done = await self._given(records)
+        else:
+            given, done = list(zip(records, events, strict=True)), records
+        try:
+            await self._effect(given)
+        except TRANSIENT:
+            raise
+        except Exception:
+            await self._one_by_one(given)
+            return [record for record in done if not self._is_behind(record)]
+        self._parked.clear()
+        return done
+
+    async def _given(self, records: list[Record]) -> tuple[_Given, list[Record]]:
+        """Read record by record: give those to be handled, and all that are done with once these are."""
         given: _Given = []
         done: list[Record] = []
         for record in records:
@@ -187,20 +244,12 @@ class Subscriber(KeepingUp):
                 done.append(record)
                 continue
             try:
-                given.append((record, decode(record)))
+                given.append((record, self._reading(record)))
             except InvalidInput as error:
                 if not await self._park(record, error):
                     continue
             done.append(record)
-        try:
-            await self._effect([event for _, event in given])
-        except TRANSIENT:
-            raise
-        except Exception:
-            await self._one_by_one(given)
-            return [record for record in done if not self._is_behind(record)]
-        self._parked.clear()
-        return done
+        return given, done
 
     async def _one_by_one(self, given: _Given) -> None:
         """Some event of a batch cannot be handled: find it, and let the others have their effect."""
@@ -209,7 +258,7 @@ class Subscriber(KeepingUp):
                 continue
             for attempt in range(1, TRIES + 1):
                 try:
-                    await self._effect([event])
+                    await self._effect([(record, event)])
                 except TRANSIENT:
                     raise
                 except Exception as error:
@@ -247,21 +296,32 @@ class Subscriber(KeepingUp):
                 return True
         return False
 
-    async def _effect(self, events: list[Event]) -> None:
+    async def _effect(self, given: _Given) -> None:
         """Make the effect of the fresh events in one unit, then the follow-up of all."""
-        if not events:
+        if not given:
             return
+        events = [event for _, event in given]
+        ids: dict[TopicPartition, list[str]] = {}
+        for record, event in given:
+            ids.setdefault((record.topic, record.partition), []).append(event.event_id)
 
         async def consume(tx: Transaction) -> None:
-            fresh = await self._inbox.fresh(tx, [event.event_id for event in events])
-            once: list[Event] = []
-            for event in events:
-                if event.event_id in fresh:
-                    fresh.remove(event.event_id)
-                    once.append(event)
+            fresh = await self._inbox.fresh_in(tx, ids)
+            once = events if fresh is None else _firsts(events, fresh)
             if once:
                 await self._handler(tx, once)
 
         await self._database.write(f"consume.{self.group}", consume)
         if self._after is not None:
             await self._after(events)
+
+
+def _firsts(events: list[Identified], fresh: set[str]) -> list[Identified]:
+    """Give the first event of each fresh identifier."""
+    left = set(fresh)
+    once: list[Identified] = []
+    for event in events:
+        if event.event_id in left:
+            left.remove(event.event_id)
+            once.append(event)
+    return once

@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -51,6 +52,22 @@ def inbox_table(metadata: MetaData, prefix: str = "") -> Table:
         label("consumer", primary_key=True),
         identifier("event_id", primary_key=True),
         moment("at"),
+    )
+
+
+def block_table(metadata: MetaData, prefix: str = "") -> Table:
+    """Describe the blocks of identifiers of events that had their effect, by consumer and partition."""
+    return Table(
+        f"{prefix}inbox_block",
+        metadata,
+        label("consumer", primary_key=True),
+        label("topic", primary_key=True),
+        count("partition", primary_key=True, autoincrement=False),
+        count("number", primary_key=True, autoincrement=False),
+        identifier("first_id"),
+        identifier("last_id"),
+        Column("ids", LargeBinary(1 << 20), nullable=False),
+        Index(f"ix_{prefix}inbox_block_last", "consumer", "topic", "partition", "last_id"),
     )
 
 
@@ -103,4 +120,21 @@ def create_inbox(op: ModuleType, prefix: str = "") -> None:
         Column("event_id", String(36), primary_key=True),
         Column("at", String(27), nullable=False),
         sqlite_with_rowid=False,
+    )
+
+
+def create_blocks(op: ModuleType, prefix: str = "") -> None:
+    """Make the blocks of an inbox, version 1, inside an Alembic revision."""
+    op.create_table(
+        f"{prefix}inbox_block",
+        Column("consumer", String(128), primary_key=True),
+        Column("topic", String(128), primary_key=True),
+        Column("partition", BigInteger, primary_key=True, autoincrement=False),
+        Column("number", BigInteger, primary_key=True, autoincrement=False),
+        Column("first_id", String(36), nullable=False),
+        Column("last_id", String(36), nullable=False),
+        Column("ids", LargeBinary(1 << 20), nullable=False),
+    )
+    op.create_index(
+        f"ix_{prefix}inbox_block_last", f"{prefix}inbox_block", ["consumer", "topic", "partition", "last_id"]
     )

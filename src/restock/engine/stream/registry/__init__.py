@@ -4,6 +4,7 @@
 (decision 0030).
 """
 
+from restock.engine.stream.registry.conforming import Conforming
 from restock.engine.stream.registry.model import (
     AVRO,
     KINDS,
@@ -22,6 +23,7 @@ __all__ = [
     "AVRO",
     "KINDS",
     "SCHEMA",
+    "Conforming",
     "Given",
     "Reference",
     "Registry",

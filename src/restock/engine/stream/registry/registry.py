@@ -113,7 +113,7 @@ class Registry:
         """
         _check_subject(subject)
         mark = fingerprint(given)
-        used = await self._used(given)
+        used = await self.used(given)
         parsed(given, used)
         for _ in range(MAX_TRIES):
             known = await self._all(subject)
@@ -138,7 +138,7 @@ class Registry:
 
         Raises SchemaInvalid, SubjectUnknown, VersionUnknown.
         """
-        used = await self._used(given)
+        used = await self.used(given)
         parsed(given, used)
         mode = await self._mode_of(subject)
         if number:
@@ -286,8 +286,11 @@ class Registry:
     async def _mode_of(self, subject: str) -> str:
         return await self._own_mode(subject) or await self._own_mode(EVERYWHERE) or DEFAULT_MODE
 
-    async def _used(self, given: Given) -> list[str]:
-        """Give the texts of the schemas that a schema refers to, each after those that it needs itself."""
+    async def used(self, given: Given) -> list[str]:
+        """Give the texts of the schemas that a schema refers to, each after those that it needs itself.
+
+        Raises SchemaInvalid for too many, SubjectUnknown, VersionUnknown.
+        """
         texts: dict[tuple[str, int], str] = {}
 
         async def gather(references: Iterable[Reference]) -> None:
@@ -312,8 +315,8 @@ class Registry:
             if one.schema.kind != given.kind:
                 problems.append(f"version {one.version} is {one.schema.kind}, not {given.kind}")
                 continue
-            new = parsed(given, await self._used(given))
-            old = parsed(one.schema.given, await self._used(one.schema.given))
+            new = parsed(given, await self.used(given))
+            old = parsed(one.schema.given, await self.used(one.schema.given))
             if backward:
                 problems += [f"cannot read version {one.version}: {each}" for each in obstacles(new, old)]
             if forward:

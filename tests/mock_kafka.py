@@ -17,9 +17,9 @@ _FOLDER = Path(confluent_kafka.__file__).parent.with_suffix(".libs")
 
 
 class MockCluster:
-    """One broker; `servers` is its address."""
+    """Brokers numbered from 1, one unless told otherwise; `servers` is their address."""
 
-    def __init__(self) -> None:
+    def __init__(self, brokers: int = 1) -> None:
         (library,) = _FOLDER.glob("librdkafka*")
         self._lib = ctypes.CDLL(str(library))
         for name in ("rd_kafka_conf_new", "rd_kafka_new", "rd_kafka_mock_cluster_new"):
@@ -28,7 +28,7 @@ class MockCluster:
         reason = ctypes.create_string_buffer(256)
         settings = ctypes.c_void_p(self._lib.rd_kafka_conf_new())
         self._client = ctypes.c_void_p(self._lib.rd_kafka_new(0, settings, reason, ctypes.c_size_t(256)))
-        self._cluster = ctypes.c_void_p(self._lib.rd_kafka_mock_cluster_new(self._client, 1))
+        self._cluster = ctypes.c_void_p(self._lib.rd_kafka_mock_cluster_new(self._client, brokers))
         self._lib.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, ctypes.c_int32(0))
         self.servers = self._lib.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
 
@@ -41,6 +41,10 @@ class MockCluster:
         self._lib.rd_kafka_mock_push_request_errors_array(
             self._cluster, ctypes.c_int16(request), ctypes.c_size_t(len(errors)), values
         )
+
+    def lead(self, topic: str, partition: int, broker: int) -> None:
+        """Let a broker be the leader of a partition from now on."""
+        assert self._lib.rd_kafka_mock_partition_set_leader(self._cluster, topic.encode(), partition, broker) == 0
 
     def down(self) -> None:
         self._lib.rd_kafka_mock_broker_set_down(self._cluster, ctypes.c_int32(1))

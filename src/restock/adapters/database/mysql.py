@@ -1,0 +1,250 @@
+"""MySQL and MariaDB: the databases on a server, with the promises that the embedded ones keep.
+
+One process at a time writes to a database, as on SQLite: a group takes the lock of the table `turn` before its first
+statement and lets it go with its commit. So what a unit has read is still true when it commits, and no store needs a word
+about isolation. Groups make up for it: a hundred units share one turn and one flush.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import asyncmy
+from asyncmy.connection import Connection
+from asyncmy.constants.CLIENT import FOUND_ROWS
+from asyncmy.constants.FIELD_TYPE import NEWDECIMAL
+from asyncmy.converters import conversions
+from asyncmy.errors import MySQLError
+from sqlalchemy.dialects.mysql import dialect as mysql_dialect
+
+from restock.adapters.database.groups import GroupCommit, Outcome, Waiting, fail_all, tell_all
+from restock.adapters.database.mysql_errors import LOST, UNDONE, number_of, translated
+from restock.adapters.database.mysql_place import Place
+from restock.core import failpoint as failpoints
+from restock.core.failpoint import failpoint
+from restock.engine.database.port import Parameters, Row
+from restock.engine.database.statement import MAX_LIST, Statement
+
+DIALECT = mysql_dialect(paramstyle="named")
+
+READERS = 8
+"""Connections that read at the same time: a flow fetches five things at once."""
+
+LOCK_WAIT_SECONDS = 30
+"""How long a group waits for another process that writes: longer than any group, shorter than a person's patience."""
+
+TOGETHER_BYTES = 256 << 10
+"""Changes of several rows are sent together up to this size; each alone would wait for its own answer."""
+
+_TAKE_TURN = "UPDATE turn SET writes = writes + 1 WHERE number = 1"
+_WRITES = "SELECT writes FROM turn WHERE number = 1"
+
+_SESSION = (
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; "
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'; "
+    f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}"
+)
+"""What is read is what is committed now; a value that does not fit is an error and never cut."""
+
+_BROKEN = (MySQLError, OSError, EOFError)
+
+_CONVERSIONS = {**conversions, NEWDECIMAL: int}
+"""Numbers are whole in every column; a server gives their sums as decimals."""
+
+
+async def connected(place: Place) -> Connection:
+    """Open a connection. Raises what the driver raises."""
+    connection = await asyncmy.connect(
+        host=place.host,
+        port=place.port,
+        user=place.user,
+        password=place.password,
+        db=place.database,
+        charset="utf8mb4",
+        autocommit=True,
+        client_flag=FOUND_ROWS,  # an update counts the rows it found, as on SQLite
+        conv=_CONVERSIONS,
+        ssl=place.tls(),
+    )
+    for each in _SESSION.split("; "):
+        await sent(connection, each)
+    return connection
+
+
+class MySqlTransaction:
+    """One unit's view, inside the transaction of its group."""
+
+    def __init__(self, connection: Connection, place: str) -> None:
+        self._connection = connection
+        self._place = place
+
+    async def read(self, statement: Statement, parameters: Parameters | None = None) -> list[Row]:
+        """Give all rows of a query."""
+        return await query(self._connection, statement, parameters or {})
+
+    async def write(self, statement: Statement, parameters: Parameters | None = None) -> int:
+        """Run one change; give the number of rows it touched."""
+        return await self.write_many(statement, [parameters or {}])
+
+    async def write_many(self, statement: Statement, rows: Sequence[Parameters]) -> int:
+        """Run one change once per row."""
+        if not rows:
+            return 0
+        if failpoints.armed:
+            failpoint(f"{self._place}.statement")
+        compiled = statement.compiled(DIALECT)
+        try:
+            async with self._connection.cursor() as cursor:
+                if len(rows) > 1 and compiled.text.startswith("INSERT"):
+                    return await cursor.executemany(compiled.text, [tuple(compiled.values(row)) for row in rows]) or 0
+                texts = [cursor.mogrify(compiled.text, tuple(compiled.values(row))) for row in rows]
+                return sum([await _changed(cursor, part) for part in _together(texts)])
+        except MySQLError as error:
+            if number_of(error) in LOST | UNDONE:
+                raise
+            raise translated(error, self._place) from error
+
+
+class MySqlDatabase(GroupCommit):
+    """One database of a server. Use it from one event loop."""
+
+    def __init__(self, place: Place, name: str) -> None:
+        super().__init__(name)
+        self.place = place
+        self._writer: Connection | None = None
+        self._free: list[Connection] = []
+        self._room = asyncio.Semaphore(READERS)
+
+    async def read(self, statement: Statement, parameters: Parameters | None = None) -> list[Row]:
+        """Give all rows of a query over what is committed."""
+        try:
+            async with self._reading() as connection:
+                return await query(connection, statement, parameters or {})
+        except _BROKEN as error:
+            raise translated(error, self.place.database) from error
+
+    async def changes(self) -> int:
+        """Give a number that differs once somebody has committed."""
+        try:
+            async with self._reading() as connection, connection.cursor() as cursor:
+                await cursor.execute(_WRITES)
+                return int((await cursor.fetchone())[0])
+        except _BROKEN as error:
+            raise translated(error, self.place.database) from error
+
+    async def close(self) -> None:
+        """Finish what waits and close the connections."""
+        await self.finish()
+        for connection in [*self._free, *([self._writer] if self._writer else [])]:
+            await connection.ensure_closed()
+        self._free, self._writer = [], None
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[Connection]:
+        """Lend a connection. One that failed, or whose query was cancelled, is not used again."""
+        async with self._room:
+            connection = self._free.pop() if self._free else None
+            if connection is None or not connection.connected:
+                connection = await connected(self.place)
+            try:
+                yield connection
+            except BaseException:
+                connection.close()
+                raise
+            self._free.append(connection)
+
+    async def _run_group(self, group: list[Waiting]) -> None:
+        try:
+            connection = await self._turn()
+        except _BROKEN as error:
+            self._let_go()
+            return fail_all(group, translated(error, self.place.database))
+        try:
+            outcomes = [(waiting, await self._run_unit(connection, waiting)) for waiting in group]
+            if all(problem is not None for _, (_, problem) in outcomes):
+                await connection.rollback()
+                return tell_all(outcomes)
+            self._pass_failpoints(group, "before")
+            await connection.commit()
+        except BaseException as error:
+            self._let_go()  # the server undoes what was not committed
+            fail_all(group, translated(error, self.place.database))
+            if isinstance(error, _BROKEN):
+                return None
+            raise
+        self._pass_failpoints(group, "after")
+        return self._committed(outcomes)
+
+    async def _turn(self) -> Connection:
+        """Begin a transaction and wait until no other process writes to this database."""
+        if self._writer is None or not self._writer.connected:
+            self._writer = await connected(self.place)
+        await self._writer.begin()
+        async with self._writer.cursor() as cursor:
+            await cursor.execute(_TAKE_TURN)
+        return self._writer
+
+    async def _run_unit(self, connection: Connection, waiting: Waiting) -> Outcome:
+        """Run one unit; undo it alone when it raises. Raises what ends the whole group."""
+        await sent(connection, "SAVEPOINT unit")
+        try:
+            result = await waiting.unit(MySqlTransaction(connection, self.place.database))
+        except _BROKEN:
+            raise
+        except Exception as error:
+            await sent(connection, "ROLLBACK TO unit")
+            return None, error
+        return result, None
+
+    def _let_go(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+async def sent(connection: Connection, text: str) -> None:
+    """Run a statement that gives nothing."""
+    async with connection.cursor() as cursor:
+        await cursor.execute(text)
+
+
+async def query(connection: Connection, statement: Statement, parameters: Mapping[str, object]) -> list[Row]:
+    """Run a query, in slices when its list is long."""
+    compiled = statement.compiled(DIALECT)
+    rows: list[Row] = []
+    async with connection.cursor() as cursor:
+        if not compiled.list_name:
+            await cursor.execute(compiled.text, tuple(compiled.values(parameters)))
+            return list(await cursor.fetchall())
+        listed = cast("Sequence[object]", parameters[compiled.list_name])
+        for start in range(0, len(listed), MAX_LIST):
+            part = {**parameters, compiled.list_name: listed[start : start + MAX_LIST]}
+            text, values = statement.expanded(DIALECT, part)
+            await cursor.execute(text, tuple(values))
+            rows.extend(await cursor.fetchall())
+    return rows
+
+
+async def _changed(cursor: Any, text: str) -> int:
+    """Send changes together; give the rows they touched."""
+    await cursor.execute(text)
+    rows = int(cursor.rowcount)
+    while await cursor.nextset():
+        rows += int(cursor.rowcount)
+    return rows
+
+
+def _together(texts: Sequence[str]) -> list[str]:
+    """Join statements up to a size."""
+    parts: list[list[str]] = [[]]
+    size = 0
+    for text in texts:
+        if size + len(text) > TOGETHER_BYTES and parts[-1]:
+            parts.append([])
+            size = 0
+        parts[-1].append(text)
+        size += len(text)
+    return ["; ".join(part) for part in parts]
