@@ -240,3 +240,10 @@ def test_text_that_grows_in_rules_stays_bounded() -> None:
         one("input a: bool;\ninput w: text;\n" + doubling), [{"a": True, "w": "ab"}, {"a": False, "w": "ab"}]
     )
     assert "longer than 1000" in str(decided[0])
+
+
+@pytest.mark.parametrize("engine", ["row", "reference", "columns", "sql"])
+def test_half_a_character_pair_is_decided_as_any_text(engine: str) -> None:
+    book = one('input w: text;\noutput b: text;\nrule R no-loop { when w contains "a" then b = w; }')
+    rows = [{"w": "a\ud800"}, {"w": "b"}, {"w": "ab"}]
+    assert [made.outputs["b"] for made in book.decide_many(rows, engine=engine)] == ["a\ud800", "", "ab"]  # type: ignore[union-attr]

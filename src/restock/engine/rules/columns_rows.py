@@ -18,7 +18,7 @@ from restock.engine.rules.columns_numpy import NumpyColumns
 from restock.engine.rules.columns_polars import CAREFUL, code_type, decide_lazily, word_names
 from restock.engine.rules.decision import Decision
 from restock.engine.rules.evaluator import Evaluator
-from restock.engine.rules.facts import Facts
+from restock.engine.rules.facts import Facts, encodable
 from restock.engine.rules.ir import Field, Value
 from restock.engine.rules.row import RowProgram, RowValue
 
@@ -70,13 +70,16 @@ def _one(evaluator: Evaluator, facts: Facts) -> Decision | RestockError:
 def _columns(
     program: ColumnsProgram, wide: tuple[Field, ...], rows: Sequence[tuple[RowValue, ...]]
 ) -> tuple[dict[str, list[RowValue]], set[int]]:
-    """Turn rows into columns; a number that only the wide fields of the row function hold sends its row to `outside`."""
+    """Turn rows into columns; what only the row function holds sends its row to `outside`."""
     columns: dict[str, list[RowValue]] = {}
     outside: set[int] = set()
     for at, (one, whole) in enumerate(zip(program.inputs, wide, strict=True)):
         column = [row[at] for row in rows]
         if program.coded(one):
             column = [program.texts.codes[str(text)] for text in column]
+        elif one.kind == "text":
+            outside |= {number for number, text in enumerate(column) if not encodable(text)}
+            column = ["" if number in outside else text for number, text in enumerate(column)]
         elif one != whole:
             column = _narrowed(one, 10 ** (whole.decimals - one.decimals), [int(value) for value in column], outside)
         columns[one.name] = column

@@ -133,6 +133,11 @@ def scaled(one: Field, value: Value) -> int | bool | str:
     return int(EXACT.scaleb(value, one.decimals)) if isinstance(value, Decimal) else value
 
 
+def encodable(value: object) -> bool:
+    """Tell whether others can hold a text: half a character pair, which Python and JSON may carry, they cannot."""
+    return not isinstance(value, str) or value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
 def _quoted(given: object) -> str:
     if isinstance(given, int) and not isinstance(given, bool):
         given = Decimal(given)  # Python refuses to write ints of thousands of digits

@@ -14,7 +14,7 @@ from restock.engine.rules.absence import only_given
 from restock.engine.rules.arithmetic import EXACT, shown
 from restock.engine.rules.decision import Decision
 from restock.engine.rules.errors import SourceText
-from restock.engine.rules.facts import FactReader, Facts, scaled
+from restock.engine.rules.facts import FactReader, Facts, encodable, scaled
 from restock.engine.rules.ir import Field, Program, Value
 from restock.engine.rules.reference import plain_values, run
 from restock.engine.rules.sql.duck import connected
@@ -68,7 +68,7 @@ class SqlEngine:
         return results
 
     def _fill(self, complete: Sequence[tuple[int, dict[str, Value]]], results: list[Decision | RestockError]) -> None:
-        odd = {at for at, used in complete if not all(map(_encodable, used.values()))}
+        odd = {at for at, used in complete if not all(map(encodable, used.values()))}
         for at, used in complete:
             if at in odd:
                 results[at] = self._by_reference(used)
@@ -122,8 +122,3 @@ def _value(one: Field, held: Any) -> Value:  # Any: a value of DuckDB
         return shown(EXACT.scaleb(EXACT.create_decimal(held), -one.decimals))
     value: bool | str = held
     return value
-
-
-def _encodable(value: Value) -> bool:
-    """Tell whether DuckDB can hold a text: half a character pair, which JSON may carry, it cannot."""
-    return not isinstance(value, str) or value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
