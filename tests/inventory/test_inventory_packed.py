@@ -88,6 +88,16 @@ def test_an_order_is_read_the_short_way_and_anything_unusual_by_the_codec() -> N
             order_in(record(value))
 
 
+@pytest.mark.parametrize(("text", "wrong"), [(b'"ORD-1"', b"5"), (b'"A"', b"5"), (b'"A"', b"null")])
+async def test_what_is_no_text_fails_its_unit_and_not_the_relay(tmp_path: Path, text: bytes, wrong: bytes) -> None:
+    depot = Depot(tmp_path)
+    found = order_in(record(encode(order("ORD-1", A="1")).replace(b":" + text, b":" + wrong)))
+    assert isinstance(found, Event)
+    with pytest.raises(InvalidInput, match="e-ORD-1"):
+        await depot.ordered(found)
+    await depot.databases.close()
+
+
 @pytest.mark.parametrize("quantity", ["-1", "0", "1.5", "1e12", "true", '"7"', '"NaN"', "null", "1e13"])
 async def test_both_ways_of_reading_do_the_same(tmp_path: Path, quantity: str) -> None:
     """Whatever stands in the place of a quantity, by the struct or by the codec."""

@@ -45,6 +45,8 @@ class OrderPlaced(msgspec.Struct, tag_field="type", tag=True, gc=False):
     """A customer ordered: what a reservation needs to know of it."""
 
     event_id: str
+    at: str
+    causation_id: str
     key: str
     data: _Order
 
@@ -139,10 +141,24 @@ def _lines(events: Sequence[Event | OrderPlaced]) -> list[tuple[str, str, str, i
         elif event.type == "OrderPlaced":
             data = cast("Any", event.data)
             lines += [
-                (event.event_id, data["order_id"], line["sku"], _scaled(line["quantity"], event))
+                (
+                    event.event_id,
+                    _text(data["order_id"], "order_id", event),
+                    _text(line["sku"], "sku", event),
+                    _scaled(line["quantity"], event),
+                )
                 for line in data["items"]
             ]
     return lines
+
+
+def _text(value: object, field: str, event: Event) -> str:
+    """Give back text. Raises InvalidInput for anything else: it could not be published."""
+    if isinstance(value, str):
+        return value
+    raise InvalidInput(
+        f"Event {event.event_id} of {event.key} has no text there.", field=field, remedy="Find its producer."
+    )
 
 
 def _scaled(quantity: object, event: Event | OrderPlaced) -> int:
