@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Protocol
 
 from restock.core.errors import InvalidInput
 from restock.core.event import Event
@@ -40,13 +41,21 @@ PARKED_IN_A_ROW = 100
 
 Handler = Callable[[Transaction, list[Event]], Awaitable[None]]
 After = Callable[[list[Event]], Awaitable[None]]
-OnBad = Callable[[Record, Exception], Awaitable[None]]
+
+
+class OnBad(Protocol):
+    """Parks a record that could not be handled in so many attempts, and returns to go on behind it."""
+
+    async def __call__(self, record: Record, error: Exception, attempts: int = 1, /) -> None:
+        """Park it; raising stops its partition."""
+        ...
+
 
 _Given = list[tuple[Record, Event]]
 """The events of a batch, each with the record it came in."""
 
 
-async def refuse(_record: Record, error: Exception) -> None:
+async def refuse(_record: Record, error: Exception, _attempts: int = 1, /) -> None:
     """Stop the partition at a record that cannot be handled: the default for `on_bad`."""
     raise error
 
@@ -55,9 +64,9 @@ class Subscriber(KeepingUp):
     """One consumer of one group.
 
     `handler(tx, events)` makes the effect and may await nothing but `tx`. `after(events)` is awaited after the effect was
-    committed and before the offsets are. `on_bad(record, error)` parks a record and returns to go on behind it; when it
-    raises, that partition stops there, loudly, and the others go on. With `types` given, records that name none of them
-    anywhere are passed over without being read: reading costs more than looking.
+    committed and before the offsets are. `on_bad(record, error, attempts)` parks a record and returns to go on behind
+    it; when it raises, that partition stops there, loudly, and the others go on. With `types` given, records that name none
+    of them anywhere are passed over without being read: reading costs more than looking.
     """
 
     def __init__(
@@ -214,19 +223,19 @@ class Subscriber(KeepingUp):
                     raise
                 except Exception as error:
                     if attempt == TRIES:
-                        await self._park(record, error)
+                        await self._park(record, error, attempt)
                 else:
                     self._parked.pop((record.topic, record.partition), None)
                     break
 
-    async def _park(self, record: Record, error: Exception) -> bool:
+    async def _park(self, record: Record, error: Exception, attempts: int = 1) -> bool:
         """Give a record to `on_bad`; say whether it took it. Otherwise the partition stops there."""
         place = (record.topic, record.partition)
         self._parked[place] = self._parked.get(place, 0) + 1
         try:
             if self._parked[place] > PARKED_IN_A_ROW:
                 raise error
-            await self._on_bad(record, error)
+            await self._on_bad(record, error, attempts)
         except TRANSIENT:
             raise
         except Exception as refusal:
