@@ -44,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Choose the profile; refuse a requirement that nobody could meet."""
     profile = os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "restock")
     hypothesis.settings.load_profile(profile)
+    os.environ.setdefault("RESTOCK_BALLAST_MIB", "1")  # servers by the dozen, whose homes are kept for a while
     if unknown := required() - set(SERVERS):
         raise pytest.UsageError(f"{REQUIRE} names {', '.join(sorted(unknown))}; the servers are {', '.join(SERVERS)}.")
 

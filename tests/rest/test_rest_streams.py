@@ -114,6 +114,7 @@ async def test_dead_letters_are_shown_replayed_and_discarded_with_a_note(rest: R
     letters = [one for one in await items(rest.client, "/api/v1/dead-letters") if one["group"] == "inventory.orders"]
     assert [(one["topic"], one["value"], one["verdict"]) for one in letters] == [("orders", "no event", "")] * 2
     assert all("The record is not an event" in str(one["reason"]) for one in letters)
+    assert [one["attempts"] for one in letters] == [1, 1], "reading it again would not help"
     only = await items(rest.client, "/api/v1/dead-letters?group=analytics")
     assert {one["group"] for one in only} == {"analytics"}
     first, second = (f"/api/v1/dead-letters/{one['letter']}" for one in letters)

@@ -65,6 +65,7 @@ async def test_an_event_that_the_handler_cannot_take_is_found_among_the_others(s
     (one,) = await letters.letters("counter")
     assert one.headers == {"event-id": "event-000007", "trace": "t-1"} and "KeyError" in one.reason
     assert len(tried) == 1 + subscriber.TRIES
+    assert one.attempts == subscriber.TRIES
     assert await letters.letters("another") == []
 
 

@@ -162,7 +162,7 @@ async def test_a_bad_record_stops_its_partition_and_no_other(shop: Shop) -> None
 async def test_a_parked_record_lets_the_partition_go_on(shop: Shop) -> None:
     parked: list[bytes | None] = []
 
-    async def park(record: Record, error: Exception) -> None:
+    async def park(record: Record, error: Exception, attempts: int = 1, /) -> None:
         parked.append(record.value)
 
     await publish(shop, order(1))
@@ -178,7 +178,7 @@ async def test_a_parked_record_lets_the_partition_go_on(shop: Shop) -> None:
 async def test_a_refused_record_is_asked_about_once_per_drain(shop: Shop) -> None:
     asked: list[int] = []
 
-    async def refuse(record: Record, error: Exception) -> None:
+    async def refuse(record: Record, error: Exception, attempts: int = 1, /) -> None:
         asked.append(record.offset)
         raise error
 
@@ -192,7 +192,7 @@ async def test_a_refused_record_is_asked_about_once_per_drain(shop: Shop) -> Non
 async def test_a_stopped_partition_is_tried_again_by_the_next_drain(shop: Shop) -> None:
     away = True
 
-    async def park(record: Record, error: Exception) -> None:
+    async def park(record: Record, error: Exception, attempts: int = 1, /) -> None:
         if away:
             raise error
 

@@ -27,7 +27,10 @@ class VerdictRequest:
 
 @dataclass(frozen=True)
 class LetterState:
-    """A record that a group could not handle: where from, why, and what was decided; `value` as far as it is text."""
+    """A record that a group could not handle: where from, why, in how many attempts, and what was decided.
+
+    `value` is given as far as it is text.
+    """
 
     letter: str
     group: str
@@ -38,6 +41,7 @@ class LetterState:
     value: str
     reason: str
     at: str
+    attempts: int
     verdict: str
     actor: str
     note: str

@@ -33,4 +33,4 @@ class DlqService:
 def _shown(one: DeadLetter) -> LetterState:
     text = (one.value or b"")[:SHOWN].decode("utf-8", "backslashreplace")
     place = (one.letter, one.group, one.topic, one.partition, one.offset)
-    return LetterState(*place, one.key, text, one.reason, one.at, one.verdict, one.actor, one.note)
+    return LetterState(*place, one.key, text, one.reason, one.at, one.attempts, one.verdict, one.actor, one.note)

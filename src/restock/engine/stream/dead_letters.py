@@ -42,7 +42,7 @@ class _Verdict(msgspec.Struct):
 
 
 class DeadLetter(NamedTuple):
-    """A record that a group could not handle; `verdict` is empty while nobody decided."""
+    """A record that a group could not handle in so many attempts; `verdict` is empty while nobody decided."""
 
     letter: str
     group: str
@@ -54,6 +54,7 @@ class DeadLetter(NamedTuple):
     headers: dict[str, str]
     reason: str
     at: str
+    attempts: int = 1
     verdict: str = ""
     actor: str = ""
     note: str = ""
@@ -69,7 +70,7 @@ class DeadLetters:
     def of(self, group: str) -> OnBad:
         """Give what parks the bad records of a group: the `on_bad` of its subscriber."""
 
-        async def park(record: Record, error: Exception) -> None:
+        async def park(record: Record, error: Exception, attempts: int = 1, /) -> None:
             topic = f"{record.topic}.{group}{SUFFIX}"
             await self._stream.create_topic(topic, 1)
             headers = {
@@ -78,6 +79,7 @@ class DeadLetters:
                 f"{_PREFIX}group": group,
                 f"{_PREFIX}partition": str(record.partition),
                 f"{_PREFIX}offset": str(record.offset),
+                f"{_PREFIX}attempts": str(attempts),
                 f"{_PREFIX}error": f"{type(error).__name__}: {error}"[:MAX_REASON],
             }
             await self._stream.publish([Message(topic, record.key, record.value, headers)])
@@ -157,6 +159,7 @@ def _letter(record: Record, verdicts: dict[str, _Verdict]) -> DeadLetter:
     verdict = verdicts.get(name)
     decided = (verdict.verdict, verdict.actor, verdict.note) if verdict else ("", "", "")
     reason = told["error"]
+    attempts = int(told.get("attempts", "1"))  # letters of older programs do not say
     return DeadLetter(
-        name, group, topic, partition, offset, record.key, record.value, headers, reason, record.at, *decided
+        name, group, topic, partition, offset, record.key, record.value, headers, reason, record.at, attempts, *decided
     )

@@ -54,13 +54,21 @@ TURNS_TO_COMMIT = 2
 Handler = Callable[[Transaction, list[Any]], Awaitable[None]]
 After = Callable[[list[Any]], Awaitable[None]]
 Reading = Callable[[Record], Identified]
-OnBad = Callable[[Record, Exception], Awaitable[None]]
+
+
+class OnBad(Protocol):
+    """Parks a record that could not be handled in so many attempts, and returns to go on behind it."""
+
+    async def __call__(self, record: Record, error: Exception, attempts: int = 1, /) -> None:
+        """Park it; raising stops its partition."""
+        ...
+
 
 _Given = list[tuple[Record, Identified]]
 """The events of a batch, each with the record it came in."""
 
 
-async def refuse(_record: Record, error: Exception) -> None:
+async def refuse(_record: Record, error: Exception, _attempts: int = 1, /) -> None:
     """Stop the partition at a record that cannot be handled: the default for `on_bad`."""
     raise error
 
@@ -69,10 +77,10 @@ class Subscriber(KeepingUp):
     """One consumer of one group.
 
     `handler(tx, events)` makes the effect and may await nothing but `tx`. `after(events)` is awaited after the effect was
-    committed and before the offsets are. `on_bad(record, error)` parks a record and returns to go on behind it; when it
-    raises, that partition stops there, loudly, and the others go on. With `types` given, records that name none of them
-    anywhere are passed over without being read: reading costs more than looking. `reading(record)` gives what the handler
-    gets for a record and raises InvalidInput for one that is no event: whoever needs a part of it only reads that.
+    committed and before the offsets are. `on_bad(record, error, attempts)` parks a record and returns to go on behind
+    it; when it raises, that partition stops there, loudly, and the others go on. With `types` given, records that name none
+    of them anywhere are passed over without being read: reading costs more than looking. `reading(record)` gives what the
+    handler gets for a record and raises InvalidInput for one that is no event: whoever needs a part of it only reads that.
     """
 
     def __init__(
@@ -263,19 +271,19 @@ class Subscriber(KeepingUp):
                     raise
                 except Exception as error:
                     if attempt == TRIES:
-                        await self._park(record, error)
+                        await self._park(record, error, attempt)
                 else:
                     self._parked.pop((record.topic, record.partition), None)
                     break
 
-    async def _park(self, record: Record, error: Exception) -> bool:
+    async def _park(self, record: Record, error: Exception, attempts: int = 1) -> bool:
         """Give a record to `on_bad`; say whether it took it. Otherwise the partition stops there."""
         place = (record.topic, record.partition)
         self._parked[place] = self._parked.get(place, 0) + 1
         try:
             if self._parked[place] > PARKED_IN_A_ROW:
                 raise error
-            await self._on_bad(record, error)
+            await self._on_bad(record, error, attempts)
         except TRANSIENT:
             raise
         except Exception as refusal:
