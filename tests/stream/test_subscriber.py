@@ -305,7 +305,7 @@ async def test_a_record_that_is_no_event_is_parked_in_whichever_unit_it_stands(s
         await shop.log.publish([Message("orders", key, b"no" if number == bad else encode(order(number, key)))])
     parked: list[int] = []
 
-    async def park(record: Record, error: Exception) -> None:
+    async def park(record: Record, error: Exception, attempts: int = 1) -> None:
         parked.append(record.offset)
 
     assert await shop.subscriber(batch=5, at_once=4, on_bad=park).drain() == 20
