@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from mock_kafka import OFFSET_COMMIT, PRODUCE, MockCluster
+from restock.adapters.kafka.client import in_our_words
 from restock.adapters.kafka.stream import KafkaStream
 from restock.core.errors import InvalidInput, Unavailable
 from restock.engine.stream import Message, Record, partition_for
@@ -158,6 +159,24 @@ async def test_the_ends_of_a_topic_are_found_when_its_leader_was_elected_anew(ne
             assert await stream.watermarks("orders") == {0: (0, 0)}
     await stream.close()
     cluster.close()
+
+
+async def test_a_topic_without_a_leader_is_away_and_not_unknown(cluster: MockCluster, stream: KafkaStream) -> None:
+    """So a consumer tries again: what is not found stops it for good."""
+    cluster.lead("orders", 1, -1)
+    with pytest.raises(Unavailable, match="no leader"):
+        await stream.publish([message()])
+    cluster.lead("orders", 1, 1)
+    assert await stream.publish([message()])
+    await stream.commit("g", {("orders", 1): 7})
+    cluster.lead("orders", 1, -1)
+    assert "orders" not in await stream.topics()
+    assert await stream.committed("g", "orders") == {1: 7}
+
+
+@pytest.mark.parametrize("code", ["_UNKNOWN_PARTITION", "_UNKNOWN_TOPIC", "UNKNOWN_TOPIC_OR_PART"])
+def test_what_a_starting_broker_does_not_know_yet_is_away_and_not_unknown(code: str) -> None:
+    assert isinstance(in_our_words(KafkaError(getattr(KafkaError, code)), "Topic orders cannot be read"), Unavailable)
 
 
 async def test_a_hundred_passing_failures_leave_every_record_once_and_no_gap(

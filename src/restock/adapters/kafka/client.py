@@ -20,6 +20,9 @@ from restock.engine.stream.port import MAX_MESSAGE_BYTES, Fenced, Record
 REQUEST_SECONDS = 10.0
 """How long a broker may take to answer before it counts as away: an election of a leader takes less."""
 
+SETTLE_SECONDS = 0.05
+"""Pause between two looks whether the cluster has settled: a new topic known everywhere, a group with its broker."""
+
 WIRE_BYTES = 3 * MAX_MESSAGE_BYTES
 """What a message within the port's limit has at most on the wire: each of a million tiny headers costs two bytes more."""
 
@@ -36,15 +39,21 @@ FENCED = frozenset(
 )
 """What a broker or the client says to a member that owns its partitions no longer."""
 
-_UNKNOWN = frozenset(
+MOVING = frozenset(
     {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._UNKNOWN_TOPIC,
-        KafkaError._UNKNOWN_PARTITION,
         KafkaError.UNKNOWN_TOPIC_ID,
-        KafkaError.GROUP_ID_NOT_FOUND,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
     }
 )
+"""What is said of a partition or a group while its broker changes, or is new; the protocol asks to try again."""
+
 _DENIED = frozenset(
     {
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -72,12 +81,15 @@ def configured(servers: str, **settings: object) -> dict[str, Any]:
 
 
 def in_our_words(error: KafkaError, what: str) -> RestockError:
-    """Give our error for one of Kafka's. `what` says what could not be done, without a full stop."""
+    """Give our error for one of Kafka's. `what` says what could not be done, without a full stop.
+
+    A topic that a client does not know is away: the stream has seen it before it asks, and brokers that start say the same.
+    """
     code, reason = error.code(), f"{what}: {error.str()} ({error.name()})."
     if code in FENCED:
         return Fenced(reason, remedy="Nothing: what was not committed comes to the new owner.")
-    if code in _UNKNOWN:
-        return NotFound(reason, field="topic", remedy="Create it, or check the name.")
+    if code == KafkaError.GROUP_ID_NOT_FOUND:
+        return NotFound(reason, field="group", remedy="Check the name.")
     if code == KafkaError.NON_EMPTY_GROUP:
         return Conflict(reason, remedy="Stop its members first.")
     if code == KafkaError.MSG_SIZE_TOO_LARGE:

@@ -1,7 +1,4 @@
-"""Reads from outside any group: a partition from any offset, and what a group has committed.
-
-A consumer on a thread of its own reads partitions, and stays where a read ended.
-"""
+"""Reads a partition from any offset, outside any group: a consumer on a thread of its own that stays where a read ended."""
 
 from __future__ import annotations
 
@@ -96,17 +93,3 @@ class Reader:
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None
-
-
-def committed(servers: str, group: str, places: list[TopicPartition]) -> list[TopicPartition]:
-    """Give the offsets that a group has committed in these places, below 0 for none. Raises Unavailable.
-
-    A consumer that joins nothing asks: the admin client, asked the same while a broker goes away, ends the whole process
-    (librdkafka's issue 4605).
-    """
-    consumer = Consumer(configured(servers, group_id=group, enable_auto_commit=False))
-    try:
-        with told(f"The offsets of group {group} cannot be read"):
-            return consumer.committed(places, REQUEST_SECONDS) if places else []
-    finally:
-        consumer.close()

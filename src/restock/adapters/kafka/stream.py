@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import TypeVar
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -22,11 +21,20 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
 
-from restock.adapters.kafka.client import REQUEST_SECONDS, OwnThread, configured, in_our_words, told
+from restock.adapters.kafka import positions
+from restock.adapters.kafka.client import (
+    MOVING,
+    REQUEST_SECONDS,
+    SETTLE_SECONDS,
+    OwnThread,
+    configured,
+    in_our_words,
+    told,
+)
 from restock.adapters.kafka.keeping import asked_of, kept_by, made_with
 from restock.adapters.kafka.member import Member
 from restock.adapters.kafka.publisher import BY_KEY, DELIVERY_SECONDS, Publisher
-from restock.adapters.kafka.reading import Reader, committed
+from restock.adapters.kafka.reading import Reader
 from restock.adapters.kafka.seat import Seat
 from restock.core.defaults import SESSION_SECONDS
 from restock.core.errors import Conflict, InvalidInput, NotFound, Unavailable
@@ -49,26 +57,8 @@ from restock.engine.stream.port import TopicPartition as Place
 SAMPLE = 100
 """Records of a partition by which its size is estimated: the client cannot ask a broker for it."""
 
-SETTLE_SECONDS = 0.05
-"""Pause between two looks whether a new topic is known everywhere."""
-
 EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call] # the client leaves it untyped
 LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call] # the client leaves it untyped
-
-_MOVING = frozenset(
-    {
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.UNKNOWN_TOPIC_ID,
-        KafkaError.FENCED_LEADER_EPOCH,
-        KafkaError.UNKNOWN_LEADER_EPOCH,
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.NOT_COORDINATOR,
-    }
-)
-"""What is said of a partition or a group while its broker changes, or is new; the protocol asks to try again."""
 
 T = TypeVar("T")
 
@@ -93,6 +83,7 @@ class KafkaStream:
         self._reader = Reader(servers)
         self._bells = Bells()
         self._counts: dict[str, int] = {}
+        self._away: set[str] = set()
         self._committing = asyncio.Lock()
 
     async def create_topic(self, name: str, partitions: int, retention: Retention = FOREVER) -> None:
@@ -127,8 +118,11 @@ class KafkaStream:
 
     async def topics(self) -> dict[str, int]:
         """Give the number of partitions of every topic that can be read and written, by name."""
-        self._counts = await self._thread.run(self._listed)
-        return dict(self._counts)
+        found = await self._thread.run(self._listed)
+        known = {name: count or self._counts.get(name, 0) for name, count in found.items()}
+        self._counts = {name: count for name, count in known.items() if count}
+        self._away = {name for name, count in found.items() if not count}
+        return {name: count for name, count in found.items() if count}
 
     async def publish(self, messages: Sequence[Message]) -> list[Position]:
         """Store all messages; return their places once every copy the cluster asks for has them."""
@@ -210,6 +204,7 @@ class KafkaStream:
     async def members(self, group: str) -> list[GroupMember]:
         """Give the living members of a group."""
         name = self._prefix + group
+        await self.topics()  # raises Unavailable: the next call must not meet a broker that is away (`positions`)
         try:
             found = await self._settled(
                 lambda: self._admin.describe_consumer_groups([name])[name], f"Group {group} cannot be described"
@@ -288,20 +283,26 @@ class KafkaStream:
 
     async def partitions(self, topic: str) -> int:
         """Give the number of partitions of a topic. Raises NotFound."""
-        if topic not in self._counts and topic not in await self.topics():
+        if topic not in self._counts:
+            await self.topics()
+        if topic not in self._counts and topic in self._away:
+            raise Unavailable(f"Topic {topic} has no leader now.", remedy="Try again; are all brokers up?")
+        if topic not in self._counts:
             raise NotFound(f"There is no topic {topic}.", field="topic", remedy="Create it, or check the name.")
         return self._counts[topic]
 
     def _listed(self) -> dict[str, int]:
+        """Give the partitions of each topic, 0 where one has no leader: not to be found is something else."""
         with told("Topics cannot be listed"):
             found = self._admin.list_topics(timeout=REQUEST_SECONDS).topics
         return {
             name.removeprefix(self._prefix): len(topic.partitions)
+            if topic.partitions and all(part.leader >= 0 for part in topic.partitions.values())
+            else 0
             for name, topic in sorted(found.items())
             if name.startswith(self._prefix)
             and not name.startswith("__")  # the cluster's own
-            and topic.error is None
-            and all(part.leader >= 0 for part in topic.partitions.values())
+            and (topic.error is None or topic.error.code() == KafkaError.LEADER_NOT_AVAILABLE)
         }
 
     async def _appeared(self, name: str) -> int:
@@ -337,7 +338,7 @@ class KafkaStream:
             errors = [one.args[0] for one in found if isinstance(one, KafkaException)]
             if not errors:
                 break
-            if not tries or any(error.code() not in _MOVING for error in errors):
+            if not tries or any(error.code() not in MOVING for error in errors):
                 raise in_our_words(errors[0], f"The ends of topic {topic} cannot be found")
             await asyncio.sleep(SETTLE_SECONDS)
             await self.topics()  # or the client goes on with the leaders it knew for minutes
@@ -345,12 +346,12 @@ class KafkaStream:
 
     async def _committed(self, group: str) -> dict[Place, int]:
         name = self._prefix + checked_name(group, "group")
+        await self.topics()
         places = [
-            TopicPartition(self._prefix + topic, part)
-            for topic, count in (await self.topics()).items()
-            for part in range(count)
+            TopicPartition(self._prefix + topic, part) for topic, count in self._counts.items() for part in range(count)
         ]
-        found = await asyncio.to_thread(committed, self._servers, name, places)
+        with told(f"The offsets of group {group} cannot be read"):
+            found = await asyncio.to_thread(positions.committed, self._servers, name, places)
         return {(one.topic.removeprefix(self._prefix), one.partition): one.offset for one in found if one.offset >= 0}
 
     async def _alter(self, group: str, offsets: Mapping[Place, int]) -> None:
@@ -359,14 +360,10 @@ class KafkaStream:
         name = self._prefix + group
         wanted = [TopicPartition(self._prefix + topic, part, offset) for (topic, part), offset in offsets.items()]
         what = f"The offsets of group {group} cannot be set"
-        asked = self._admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(name, wanted)])[name]
         try:
-            answer = await asyncio.wrap_future(asked)
+            await asyncio.to_thread(positions.commit, self._servers, name, wanted)
         except KafkaException as error:
             raise self._refused(error.args[0], what) from None
-        for one in answer.topic_partitions:
-            if one.error is not None:
-                raise self._refused(one.error, what)
 
     def _refused(self, error: KafkaError, what: str) -> Exception:
         if error.code() in {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.NON_EMPTY_GROUP}:
@@ -379,7 +376,7 @@ class KafkaStream:
             try:
                 return await asyncio.wrap_future(ask())
             except KafkaException as error:
-                if error.args[0].code() not in _MOVING:
+                if error.args[0].code() not in MOVING:
                     raise in_our_words(error.args[0], what) from None
             await asyncio.sleep(SETTLE_SECONDS)
         return await self._asked(ask(), what)
