@@ -12,7 +12,7 @@ from typing import cast
 from restock.adapters.database.ballast import Ballast
 from restock.adapters.database.embedded import exclusive
 from restock.adapters.dispatch.files import OrderFiles
-from restock.adapters.stores import Stores, stores_of
+from restock.adapters.stores import stores_of
 from restock.adapters.streams import stream_of
 from restock.analytics.consumer import FiguresConsumer
 from restock.analytics.service import AnalyticsService
@@ -23,6 +23,7 @@ from restock.decisions.library import Library
 from restock.decisions.model import Known
 from restock.decisions.service import DecisionsService
 from restock.dlq.service import DlqService
+from restock.engine.database import Databases
 from restock.engine.stream import DeadLetters, EmbeddedLog, Relay, Retainer, RoughLog, Stream, Subscriber, framing
 from restock.engine.stream.producers import Producers
 from restock.engine.stream.registry import Conforming, Registry
@@ -72,7 +73,7 @@ class App:
     settings: Settings
     clock: Clock
     ids: Ids
-    databases: Stores
+    databases: Databases
     stream: Stream
     registry: Registry
     producers: Producers | None
@@ -190,7 +191,7 @@ async def opened(settings: Settings, clock: Clock | None = None, ids: Ids | None
         await databases.close()
 
 
-async def _wired(settings: Settings, databases: Stores, files: OrderFiles, clock: Clock, ids: Ids) -> App:
+async def _wired(settings: Settings, databases: Databases, files: OrderFiles, clock: Clock, ids: Ids) -> App:
     log = stream_of(databases["stream"], clock, settings)
     stream = cast("Stream", RoughLog(log, settings.rough_seed)) if settings.rough_seed else log
     for topic, partitions in TOPICS.items():
@@ -268,7 +269,7 @@ async def _known(replenishment: ReplenishmentService, purchasing: PurchasingServ
 
 
 def _subscribers(
-    databases: Stores,
+    databases: Databases,
     stream: Stream,
     letters: DeadLetters,
     stock: InventoryConsumer,

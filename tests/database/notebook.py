@@ -14,8 +14,7 @@ from restock.adapters.database.embedded import EmbeddedDatabases
 from restock.adapters.database.mysql_databases import MySqlDatabases, open_databases
 from restock.adapters.database.mysql_place import Place
 from restock.adapters.database.sqlite import SqliteDatabase
-from restock.adapters.stores import Store, Stores
-from restock.engine.database import Row, Statement, Transaction
+from restock.engine.database import Database, Databases, Row, Statement, Transaction
 from restock.engine.database.migrate import Schema
 from restock.engine.database.statement import Upsert
 
@@ -52,9 +51,9 @@ def note(key: str, number: int = 0, word: str = "") -> dict[str, object]:
 class Pages:
     """What is done with the two databases, wherever they are."""
 
-    databases: Stores
-    left: Store
-    right: Store
+    databases: Databases
+    left: Database
+    right: Database
 
     async def add(self, *keys: str) -> int:
         async def unit(tx: Transaction) -> int:

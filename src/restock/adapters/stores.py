@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from restock.adapters.database.embedded import EmbeddedDatabases
 from restock.adapters.database.mysql_place import ServerSettings, server_of
 from restock.core.errors import InvalidInput, Unavailable
-from restock.engine.database import Database, Row, Statement
+from restock.engine.database import Databases, Row, Statement
 from restock.engine.database.migrate import Schema
 from restock.engine.database.port import Parameters
-
-
-class Store(Database, Protocol):
-    """One database, as the program is wired with it."""
-
-    on_commit: list[Callable[[], None]]
-    on_full: list[Callable[[], None]]
-
-    async def changes(self) -> int:
-        """Give a number that differs once another process has committed; raises when the store cannot be read."""
-        ...
-
-
-class Stores(Protocol):
-    """The databases by name."""
-
-    def __getitem__(self, name: str, /) -> Store:
-        """Give one database."""
-        ...
-
-    async def close(self) -> None:
-        """Finish what waits and let go of all of them."""
-        ...
 
 
 class StoreSettings(ServerSettings, Protocol):
@@ -46,7 +23,7 @@ class StoreSettings(ServerSettings, Protocol):
         ...
 
 
-async def stores_of(settings: StoreSettings, schemas: Mapping[str, Sequence[Schema]]) -> Stores:
+async def stores_of(settings: StoreSettings, schemas: Mapping[str, Sequence[Schema]]) -> Databases:
     """Open the databases, migrating what must be. Raises StorageUnusable, Unavailable, InvalidInput for a setting."""
     if not settings.db_host:
         return EmbeddedDatabases(settings.home, schemas)

@@ -9,28 +9,12 @@ from typing import Protocol
 from restock.analytics.port import Analytics
 from restock.core.clock import Clock
 from restock.core.ids import Ids
-from restock.engine.database import Database
+from restock.engine.database import Databases
 from restock.engine.stream.outbox import Backlog
 from restock.engine.stream.registry import Registry
 from restock.inventory.port import Inventory
 from restock.orders.port import Orders
 from restock.replenishment.port import Replenishment
-
-
-class Store(Database, Protocol):
-    """A database that can be asked whether it still answers."""
-
-    async def changes(self) -> int:
-        """Give a number; raises when the store cannot be read."""
-        ...
-
-
-class Stores(Protocol):
-    """The databases by name."""
-
-    def __getitem__(self, name: str, /) -> Store:
-        """Give one database."""
-        ...
 
 
 class RelayLike(Protocol):
@@ -106,7 +90,7 @@ class Served(Protocol):
         ...
 
     @property
-    def databases(self) -> Stores:
+    def databases(self) -> Databases:
         """The databases."""
         ...
 

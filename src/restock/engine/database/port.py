@@ -50,6 +50,10 @@ class Database(Protocol):
     """One database, owned by one context."""
 
     name: str
+    on_commit: list[Callable[[], None]]
+    """Called after each commit of this process: relays and dispatchers want to know that there may be work."""
+    on_full: list[Callable[[], None]]
+    """Called after a write was refused because the disk is full."""
 
     async def read(self, statement: Statement, parameters: Parameters | None = None) -> list[Row]:
         """Give all rows of a query over what is committed."""
@@ -63,6 +67,22 @@ class Database(Protocol):
         """
         ...
 
+    async def changes(self) -> int:
+        """Give a number that differs once somebody has committed; raises when the database does not answer."""
+        ...
+
     async def close(self) -> None:
-        """Finish what waits and let go of the files."""
+        """Finish what waits and let go of it."""
+        ...
+
+
+class Databases(Protocol):
+    """The databases of one Restock, by name."""
+
+    def __getitem__(self, name: str, /) -> Database:
+        """Give one."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what waits and let go of all of them."""
         ...
