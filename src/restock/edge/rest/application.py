@@ -14,7 +14,7 @@ import msgspec
 from restock.core.clock import timestamp
 from restock.core.errors import Refused, RestockError
 from restock.core.text import MAX_NAME
-from restock.edge.rest import ordering, probes, published, registry, streamhouse
+from restock.edge.rest import ordering, probes, published, purchasing_services, registry, streamhouse
 from restock.edge.rest.keys import Keys
 from restock.edge.rest.live import Live
 from restock.edge.rest.manual import Manual
@@ -164,7 +164,7 @@ def _on_loopback(place: bytes) -> bool:
 
 def all_routes(app: Served, meters: Meters, condition: probes.Condition, service: str = "") -> list[Route]:
     """Give every route: derived from the table of operations, published, registry, probes, manual."""
-    special = [*published.routes(app, meters.flow), *ordering.routes(app)]
+    special = [*published.routes(app, meters.flow), *ordering.routes(app), *purchasing_services.routes(app)]
     if service == ordering.SERVICE:
         special.append(ordering.health(app, condition))
     taken = {(route.verb, route.path) for route in special}
@@ -173,7 +173,7 @@ def all_routes(app: Served, meters: Meters, condition: probes.Condition, service
         for operation in OPERATIONS.values()
         if (operation.verb, operation.path) not in taken
     ]
-    common = [each for each in probes.routes(app, condition, meters) if (each.verb, each.path) not in taken]
+    common = [each for each in probes.routes(app, condition, meters, service) if (each.verb, each.path) not in taken]
     others = [Live(app, condition).route(), *registry.routes(app.registry), *streamhouse.routes(app)]
     routes = [*special, *plain, *others, *common]
     return [*routes, *Manual(routes).routes()]

@@ -65,13 +65,14 @@ class Condition:
         return found + self._app.problems()
 
 
-def routes(app: Served, condition: Condition, meters: Meters) -> list[Route]:
-    """Give the routes of probes."""
+def routes(app: Served, condition: Condition, meters: Meters, service: str = "") -> list[Route]:
+    """Give the routes of probes; `service` is the one that is served alone."""
+    name = f"{service}-service" if service else "restock"
 
     async def health(_request: Request) -> Answer:
         problems = await condition.problems()
         status = "unhealthy" if problems else "healthy"
-        return Answer(503 if problems else 200, wire.encode(Health("restock", status, VERSION)))
+        return Answer(503 if problems else 200, wire.encode(Health(name, status, VERSION)))
 
     async def alive(_request: Request) -> Answer:
         return Answer(200, wire.encode(Alive()))

@@ -9,12 +9,15 @@ from typing import Protocol
 from restock.analytics.port import Analytics
 from restock.core.clock import Clock
 from restock.core.ids import Ids
+from restock.decisions.port import Decisions
 from restock.engine.database import Databases
 from restock.engine.stream.outbox import Backlog
 from restock.engine.stream.registry import Registry
 from restock.inventory.port import Inventory
 from restock.orders.port import Orders
 from restock.replenishment.port import Replenishment
+from restock.suppliers.port import Suppliers
+from restock.units.port import Units
 
 
 class RelayLike(Protocol):
@@ -107,6 +110,21 @@ class Served(Protocol):
     @property
     def inventory(self) -> Inventory:
         """Stock."""
+        ...
+
+    @property
+    def suppliers(self) -> Suppliers:
+        """Who sells what."""
+        ...
+
+    @property
+    def units(self) -> Units:
+        """Units and their conversions."""
+        ...
+
+    @property
+    def decisions(self) -> Decisions:
+        """What the rules say."""
         ...
 
     @property
