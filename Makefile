@@ -62,9 +62,9 @@ bench: install ## rates and ratios, with the machine and the commit
 docs: install ## reference pages, written from the program
 	$(BIN)/python docs/generate.py
 
-proto: install ## compile the published gRPC interface
-	$(BIN)/python -m grpc_tools.protoc -I src/restock/edge/grpc \
-		--descriptor_set_out=src/restock/edge/grpc/streamhouse.binpb streamhouse.proto
+proto: install ## compile the published gRPC interfaces
+	$(BIN)/python -m grpc_tools.protoc -I src/restock/edge/grpc/protos \
+		--descriptor_set_out=src/restock/edge/grpc/published.binpb $(sort $(wildcard src/restock/edge/grpc/protos/*.proto))
 
 lock: install ## pin the newest allowed versions
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra grpc --extra kafka --extra mysql --extra prove --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock

@@ -176,7 +176,7 @@ class Program:
         async def session() -> int:
             async with AsyncExitStack() as stack:
                 app = await stack.enter_async_context(opened(settings))
-                grpc = await stack.enter_async_context(_grpc(app, settings)) if settings.grpc_port else ""
+                grpc = await stack.enter_async_context(_grpc(app, settings, alone)) if settings.grpc_port else ""
 
                 def told(address: str) -> None:
                     announce(address)
@@ -240,17 +240,18 @@ def _beside(work: Coroutine[object, object, T]) -> T:
         return thread.submit(asyncio.run, work).result()
 
 
-def _grpc(app: App, settings: Settings) -> AbstractAsyncContextManager[str]:
-    """Serve the stream's gRPC interface; it is loaded only now. Raises InvalidInput without the extra."""
+def _grpc(app: App, settings: Settings, service: str) -> AbstractAsyncContextManager[str]:
+    """Serve the published gRPC interfaces, or that of one service. Raises InvalidInput without the extra."""
     if not find_spec("grpc"):
         from restock.core.errors import InvalidInput  # noqa: PLC0415 - only where the extra is missing
 
         raise InvalidInput(
             "gRPC needs the extra grpc.", field="grpc_port", remedy="Install restock[grpc], or set the port to 0."
         )
-    from restock.edge.grpc.server import serving  # noqa: PLC0415 - an extra, not always installed
+    from restock.edge.grpc.offers import offers  # noqa: PLC0415 - an extra, not always installed
+    from restock.edge.grpc.server import serving  # noqa: PLC0415 - as above
 
-    return serving(app.streams, app.clock, settings.host, settings.grpc_port, app.producing)
+    return serving(offers(app, service), app.clock, settings.host, settings.grpc_port)
 
 
 def main() -> None:

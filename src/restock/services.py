@@ -47,11 +47,11 @@ class Service:
 
 SERVICES = (
     Service("order", "orders", "oms", 3001),
-    Service("oms", "orders", "oms", 8081),
-    Service("inventory", "inventory", "inventory", 8082),
-    Service("supplier", "suppliers", "supplier", 8083),
-    Service("uom", "units", "uom", 8084),
-    Service("rule-engine", "decisions", "decisions", 8085),
+    Service("oms", "orders", "oms", 8081, 50051),
+    Service("inventory", "inventory", "inventory", 8082, 50052),
+    Service("supplier", "suppliers", "supplier", 8083, 50053),
+    Service("uom", "units", "uom", 8084, 50054),
+    Service("rule-engine", "decisions", "decisions", 8085, 50055),
     Service("po", "purchasing", "po", 8086),
     Service("orchestrator", "replenishment", "decisions", 8080),
     Service("analytics", "analytics", "analytics", 8087),

@@ -22,21 +22,27 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from restock.app import App, opened
 from restock.edge.grpc import messages
+from restock.edge.grpc.offers import offers
 from restock.edge.grpc.server import serving
 from restock.edge.grpc.streamhouse import NotHere, StreamHouse
 from restock.engine.stream import partition_for
 from restock.engine.stream.registry import Given
 from restock.settings import Settings
 
-PROTO = messages.COMPILED.with_suffix(".proto")
+PROTOS = sorted(messages.PROTOS.glob("*.proto"))
+PROTO = messages.PROTOS / "streamhouse.proto"
 
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what protoc makes of the proto."""
+    """A folder with what protoc makes of the protos."""
     folder = tmp_path_factory.mktemp("client")
     command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO.parent}", f"--python_out={folder}"]
-    command += [f"--grpc_python_out={folder}", f"--descriptor_set_out={folder / 'fresh.binpb'}", PROTO.name]
+    command += [
+        f"--grpc_python_out={folder}",
+        f"--descriptor_set_out={folder / 'fresh.binpb'}",
+        *(one.name for one in PROTOS),
+    ]
     subprocess.run(command, check=True, timeout=50)
     return folder
 
@@ -57,7 +63,7 @@ async def caller(home: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch) ->
     pb, stubs = importlib.import_module("streamhouse_pb2"), importlib.import_module("streamhouse_pb2_grpc")
     async with (
         opened(Settings(home=home, dispatch_process=False)) as app,
-        serving(app.streams, app.clock, "127.0.0.1", 0, app.producing) as address,
+        serving(offers(app), app.clock, "127.0.0.1", 0) as address,
         grpc.aio.insecure_channel(address) as channel,
     ):
         yield Caller(pb, stubs.StreamHouseStub(channel), channel, app)
@@ -330,4 +336,4 @@ async def test_without_the_embedded_log_producers_with_epochs_are_refused_by_nam
     async with opened(Settings(home=home, dispatch_process=False)) as app:
         calls = StreamHouse(app.streams, app.clock)
         with pytest.raises(NotHere, match="embedded log"):
-            await calls.InitProducer(messages.message("InitProducerRequest")())
+            await calls.InitProducer(messages.message("streamhouse.InitProducerRequest")())

@@ -1,6 +1,6 @@
-"""The messages of the published interface, made from the compiled proto: no generated source is kept.
+"""The messages of the published interfaces, made from the compiled protos: no generated source is kept.
 
-`make proto` writes streamhouse.binpb from streamhouse.proto; a test fails when it did not.
+`make proto` writes published.binpb from the files in protos; a test fails when it did not.
 """
 
 from __future__ import annotations
@@ -11,19 +11,17 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import ServiceDescriptor
 
-COMPILED = Path(__file__).with_name("streamhouse.binpb")
+COMPILED = Path(__file__).with_name("published.binpb")
+PROTOS = Path(__file__).with_name("protos")
 
-SERVICE = "streamhouse.StreamHouse"
 
-
-def loaded() -> ServiceDescriptor:
-    """Give the service, known to the pool from which reflection answers."""
+def _load() -> None:
+    """Make the interfaces known to the pool from which reflection answers."""
     pool = descriptor_pool.Default()
     for file in descriptor_pb2.FileDescriptorSet.FromString(COMPILED.read_bytes()).file:
         for each in file.message_type:
             _unnamed(each)
         pool.AddSerializedFile(file.SerializeToString())  # the same file again changes nothing
-    return pool.FindServiceByName(SERVICE)
 
 
 def _unnamed(kind: descriptor_pb2.DescriptorProto) -> None:
@@ -34,27 +32,31 @@ def _unnamed(kind: descriptor_pb2.DescriptorProto) -> None:
         _unnamed(inner)
 
 
-STREAMHOUSE = loaded()
+_load()
+
+
+def service(name: str) -> ServiceDescriptor:
+    """Give a published service by its full name, such as `oms.OmsService`."""
+    return descriptor_pool.Default().FindServiceByName(name)
 
 
 def message(name: str) -> Any:
-    """Give the class of a message."""
-    found = descriptor_pool.Default().FindMessageTypeByName(f"streamhouse.{name}")
-    return message_factory.GetMessageClass(found)
+    """Give the class of a message by its full name."""
+    return message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(name))
 
 
-Topic = message("Topic")
-ConsumedRecord = message("ConsumedRecord")
-CreateTopicResponse = message("CreateTopicResponse")
-GetTopicResponse = message("GetTopicResponse")
-ListTopicsResponse = message("ListTopicsResponse")
-ProduceResponse = message("ProduceResponse")
-ProduceBatchResponse = message("ProduceBatchResponse")
-ConsumeResponse = message("ConsumeResponse")
-CommitOffsetResponse = message("CommitOffsetResponse")
-GetOffsetResponse = message("GetOffsetResponse")
-InitProducerResponse = message("InitProducerResponse")
-BeginTransactionResponse = message("BeginTransactionResponse")
-CommitTransactionResponse = message("CommitTransactionResponse")
-AbortTransactionResponse = message("AbortTransactionResponse")
-HeartbeatResponse = message("HeartbeatResponse")
+Topic = message("streamhouse.Topic")
+ConsumedRecord = message("streamhouse.ConsumedRecord")
+CreateTopicResponse = message("streamhouse.CreateTopicResponse")
+GetTopicResponse = message("streamhouse.GetTopicResponse")
+ListTopicsResponse = message("streamhouse.ListTopicsResponse")
+ProduceResponse = message("streamhouse.ProduceResponse")
+ProduceBatchResponse = message("streamhouse.ProduceBatchResponse")
+ConsumeResponse = message("streamhouse.ConsumeResponse")
+CommitOffsetResponse = message("streamhouse.CommitOffsetResponse")
+GetOffsetResponse = message("streamhouse.GetOffsetResponse")
+InitProducerResponse = message("streamhouse.InitProducerResponse")
+BeginTransactionResponse = message("streamhouse.BeginTransactionResponse")
+CommitTransactionResponse = message("streamhouse.CommitTransactionResponse")
+AbortTransactionResponse = message("streamhouse.AbortTransactionResponse")
+HeartbeatResponse = message("streamhouse.HeartbeatResponse")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 import msgspec
@@ -25,11 +25,9 @@ from restock.core.errors import (
     StorageFull,
     Unavailable,
 )
-from restock.edge.grpc.messages import SERVICE, STREAMHOUSE, message
-from restock.edge.grpc.producing import Producing
-from restock.edge.grpc.streamhouse import NotHere, StreamHouse
+from restock.edge.grpc.messages import message, service
+from restock.edge.grpc.streamhouse import NotHere
 from restock.edge.rest.server import bound
-from restock.streams.port import Streams
 
 MOST_BYTES = 16 << 20
 """Bytes of one request: a batch of records, each of which may have 1 MiB."""
@@ -61,26 +59,29 @@ def code_of(name: str, error: RestockError) -> grpc.StatusCode:
     return next((code for kind, code in CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
 
 
-@asynccontextmanager
-async def serving(
-    streams: Streams, clock: Clock, host: str, port: int, producing: Producing | None = None
-) -> AsyncIterator[str]:
-    """Serve until the end of the block; give the address. Raises InvalidInput for the host, Unavailable for a busy port.
+class Offer(NamedTuple):
+    """A published service, by its full name, and who answers its calls: a method of that name for each."""
 
-    Without `producing` the calls of producers with epochs are refused.
-    """
+    name: str
+    calls: object
+
+
+@asynccontextmanager
+async def serving(offers: Sequence[Offer], clock: Clock, host: str, port: int) -> AsyncIterator[str]:
+    """Serve until the end of the block; give the address. Raises InvalidInput for the host, Unavailable for a busy port."""
     with closing(bound(host, port, "RESTOCK_GRPC_PORT")) as free:  # and the host is of this machine alone
         place, number = free.getsockname()[:2]
     address = f"[{place}]:{number}" if ":" in place else f"{place}:{number}"
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", MOST_BYTES), ("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(SERVICE, _handlers(StreamHouse(streams, clock, producing), clock)),)
+        tuple(grpc.method_handlers_generic_handler(each.name, _handlers(each, clock)) for each in offers)
     )
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    for name in ("", SERVICE):
+    names = [each.name for each in offers]
+    for name in ("", *names):
         await health.set(name, health_pb2.HealthCheckResponse.SERVING)
-    reflection.enable_server_reflection((SERVICE, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
+    reflection.enable_server_reflection((*names, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
     try:
         server.add_insecure_port(address)
     except RuntimeError as error:
@@ -93,20 +94,19 @@ async def serving(
         await server.stop(GRACE_SECONDS)
 
 
-def _handlers(calls: StreamHouse, clock: Clock) -> dict[str, Any]:
+def _handlers(offer: Offer, clock: Clock) -> dict[str, Any]:
     made = {}
-    for method in STREAMHOUSE.methods:
-        act = _acting(method.name, calls, clock)
+    for method in service(offer.name).methods:
         made[method.name] = grpc.unary_unary_rpc_method_handler(
-            act,
-            request_deserializer=message(method.input_type.name).FromString,
-            response_serializer=message(method.output_type.name).SerializeToString,
+            _acting(offer, method.name, clock),
+            request_deserializer=message(method.input_type.full_name).FromString,
+            response_serializer=message(method.output_type.full_name).SerializeToString,
         )
     return made
 
 
-def _acting(name: str, calls: StreamHouse, clock: Clock) -> Handler:
-    call = getattr(calls, name)
+def _acting(offer: Offer, name: str, clock: Clock) -> Handler:
+    call = getattr(offer.calls, name)
 
     async def act(request: Any, context: Any) -> Any:
         try:
@@ -114,7 +114,7 @@ def _acting(name: str, calls: StreamHouse, clock: Clock) -> Handler:
         except RestockError as error:
             await context.abort(code_of(name, error), str(error))
         except Exception as error:
-            _log(name, error, clock)
+            _log(f"{offer.name}/{name}", error, clock)
             await context.abort(
                 grpc.StatusCode.INTERNAL, "Something went wrong in Restock; the details are in its log."
             )
@@ -127,7 +127,7 @@ def _log(name: str, error: Exception, clock: Clock) -> None:
         "at": timestamp(clock.now()),
         "level": "error",
         "event": "call failed",
-        "method": f"{SERVICE}/{name}",
+        "method": name,
         "error": f"{type(error).__name__}: {error}",
         "trace": "".join(traceback.format_exception(error)),
     }

@@ -9,15 +9,11 @@ from typing import Protocol
 from restock.analytics.port import Analytics
 from restock.core.clock import Clock
 from restock.core.ids import Ids
-from restock.decisions.port import Decisions
+from restock.edge.purchasing_services import Asked
 from restock.engine.database import Databases
 from restock.engine.stream.outbox import Backlog
 from restock.engine.stream.registry import Registry
-from restock.inventory.port import Inventory
-from restock.orders.port import Orders
 from restock.replenishment.port import Replenishment
-from restock.suppliers.port import Suppliers
-from restock.units.port import Units
 
 
 class RelayLike(Protocol):
@@ -80,7 +76,7 @@ class ServedReplenishment(Replenishment, Protocol):
         ...
 
 
-class Served(Protocol):
+class Served(Asked, Protocol):
     """The running program."""
 
     clock: Clock
@@ -100,31 +96,6 @@ class Served(Protocol):
     @property
     def registry(self) -> Registry:
         """The schema registry."""
-        ...
-
-    @property
-    def orders(self) -> Orders:
-        """Customer orders."""
-        ...
-
-    @property
-    def inventory(self) -> Inventory:
-        """Stock."""
-        ...
-
-    @property
-    def suppliers(self) -> Suppliers:
-        """Who sells what."""
-        ...
-
-    @property
-    def units(self) -> Units:
-        """Units and their conversions."""
-        ...
-
-    @property
-    def decisions(self) -> Decisions:
-        """What the rules say."""
         ...
 
     @property
