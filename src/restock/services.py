@@ -52,7 +52,7 @@ SERVICES = (
     Service("supplier", "suppliers", "supplier", 8083, 50053),
     Service("uom", "units", "uom", 8084, 50054),
     Service("rule-engine", "decisions", "decisions", 8085, 50055),
-    Service("po", "purchasing", "po", 8086),
+    Service("po", "purchasing", "po", 8086, 50056),
     Service("orchestrator", "replenishment", "decisions", 8080),
     Service("analytics", "analytics", "analytics", 8087),
     Service("stream", "streams", "stream", 8090, 50051),

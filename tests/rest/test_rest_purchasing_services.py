@@ -58,3 +58,25 @@ async def test_wrong_facts_are_named(client: httpx.AsyncClient) -> None:
     assert "unit_price" in answer.json()["field"]
     answer = await client.post("/rules/evaluate", json={**FACTS, "oms_data": {}})
     assert (answer.status_code, answer.json()["field"]) == (422, "oms_data.avg_daily_demand")
+
+
+async def test_an_order_is_made_once_per_key_and_sent(client: httpx.AsyncClient) -> None:
+    asked = {
+        "product_id": "PROD-001",
+        "supplier_id": "SUP-001",
+        "qty": 100,
+        "unit_price": 15.99,
+        "total_amount": 1599.0,
+    }
+    replies = [
+        (await client.post("/po/create", json=asked, headers={"Idempotency-Key": "one"})).json()["po"] for _ in range(2)
+    ]
+    assert replies[0] == replies[1]
+    assert replies[0].keys() == {
+        "po_id", "product_id", "supplier_id", "qty", "unit_price", "total_amount", "status", "created_at", "sent_at",
+    }  # fmt: skip
+    assert (replies[0]["status"], replies[0]["total_amount"]) == ("draft", 1599)
+    sent = await client.post("/po/send", json=replies[0])
+    assert (sent.status_code, sent.json()["po"]["status"]) == (200, "sent")
+    orders = (await client.get("/api/v1/purchase-orders")).json()["items"]
+    assert [one["po_id"] for one in orders] == [replies[0]["po_id"]]

@@ -28,6 +28,7 @@ SERVICES = {
     "supplier": "SupplierService",
     "uom": "UomService",
     "rule_engine": "RuleEngineService",
+    "po": "PoService",
 }
 
 
@@ -94,6 +95,48 @@ async def test_the_rules_say_over_grpc_what_they_say_elsewhere(callers: Callers)
     asked.supplier_data.unit_price = float("nan")
     assert await code(stub.Evaluate(asked)) == "INVALID_ARGUMENT"
     assert await code(stub.Evaluate(pb.EvaluateRequest())) == "INVALID_ARGUMENT"
+
+
+async def test_an_order_is_made_and_sent_as_published(callers: Callers) -> None:
+    pb, stub = callers.pb["po"], callers.stub["po"]
+    asked = pb.CreateRequest(
+        product_id="PROD-001", supplier_id="SUP-001", qty=100, unit_price=15.99, total_amount=1599.00
+    )
+    made = (await stub.Create(asked)).po
+    assert (made.product_id, made.supplier_id, made.qty, made.unit_price) == ("PROD-001", "SUP-001", 100, 15.99)
+    assert (made.total_amount, made.status, made.sent_at) == (1599.00, "draft", "")
+    for _ in range(2):  # sending twice changes nothing
+        sent = await stub.Send(pb.SendRequest(po_id=made.po_id))
+        assert sent.success
+        assert (sent.po.po_id, sent.po.status) == (made.po_id, "sent")
+        assert sent.po.sent_at
+    reply = await callers.app.replenishment.flow(FlowRequest("PROD-001"))
+    assert reply.outcome == "covered", "an order that was made here is on order everywhere"
+
+
+async def test_an_order_that_a_person_must_approve_is_not_sent_by_a_program(callers: Callers) -> None:
+    pb, stub = callers.pb["po"], callers.stub["po"]
+    made = (
+        await stub.Create(pb.CreateRequest(product_id="PROD-001", supplier_id="SUP-001", qty=1000, unit_price=15.99))
+    ).po
+    assert (made.total_amount, made.status) == (15990.00, "draft")
+    assert await code(stub.Send(pb.SendRequest(po_id=made.po_id))) == "FAILED_PRECONDITION"
+
+
+async def test_an_order_that_nobody_can_want_is_refused(callers: Callers) -> None:
+    pb, stub = callers.pb["po"], callers.stub["po"]
+    right = {"product_id": "PROD-001", "supplier_id": "SUP-001", "qty": 10, "unit_price": 15.99}
+    for wrong, expected in (
+        ({"supplier_id": "SUP-002"}, "NOT_FOUND"),
+        ({"product_id": "NO-SUCH"}, "NOT_FOUND"),
+        ({"qty": 0}, "INVALID_ARGUMENT"),
+        ({"unit_price": 0}, "INVALID_ARGUMENT"),
+        ({"unit_price": float("inf")}, "INVALID_ARGUMENT"),
+        ({"total_amount": 160.0}, "INVALID_ARGUMENT"),
+    ):
+        assert await code(stub.Create(pb.CreateRequest(**{**right, **wrong}))) == expected, wrong
+    assert await code(stub.Send(pb.SendRequest(po_id="PO-2026-999999"))) == "NOT_FOUND"
+    assert await code(stub.Send(pb.SendRequest())) == "INVALID_ARGUMENT"
 
 
 async def test_errors_have_the_promised_codes(callers: Callers) -> None:

@@ -6,9 +6,10 @@ from typing import Protocol
 
 from restock.core.clock import Clock
 from restock.edge.grpc.producing import Producing
-from restock.edge.grpc.purchasing import Inventory, Oms, RuleEngine, Supplier, Uom
+from restock.edge.grpc.purchasing import Inventory, Oms, Po, RuleEngine, Supplier, Uom
 from restock.edge.grpc.server import Offer
 from restock.edge.grpc.streamhouse import StreamHouse
+from restock.edge.published_orders import PublishedOrders
 from restock.edge.purchasing_services import Asked, PurchasingServices
 from restock.streams.port import Streams
 
@@ -39,5 +40,6 @@ def offers(app: Offering, service: str = "") -> list[Offer]:
         "supplier": Offer("supplier.SupplierService", Supplier("supplier", "supplier", services)),
         "uom": Offer("uom.UomService", Uom("uom", "uom", services)),
         "rule-engine": Offer("rule_engine.RuleEngineService", RuleEngine("rule_engine", "rule-engine", services)),
+        "po": Offer("po.PoService", Po(services, PublishedOrders(app))),
     }
     return [all_of_them[service]] if service in all_of_them else list(all_of_them.values())

@@ -9,6 +9,7 @@ from typing import Any
 
 from restock.core.errors import InvalidInput
 from restock.edge.grpc.messages import message
+from restock.edge.published_orders import CreateOrderRequest, PublishedOrder, PublishedOrders
 from restock.edge.purchasing_services import (
     EvaluateRequest,
     InventoryData,
@@ -121,6 +122,48 @@ class RuleEngine(Health):
             send_method=found.send_method,
             grand_total=float(found.grand_total),
         )
+
+
+class Po(Health):
+    """Purchase orders."""
+
+    def __init__(self, services: PurchasingServices, orders: PublishedOrders) -> None:
+        super().__init__("po", "po", services)
+        self._orders = orders
+
+    async def Create(self, request: Any) -> Any:  # noqa: N802 - as published
+        """Order a product."""
+        made = await self._orders.create(
+            CreateOrderRequest(
+                _product(request),
+                request.supplier_id,
+                request.qty,
+                _decimal(request.unit_price, "unit_price"),
+                _decimal(request.total_amount, "total_amount"),
+            )
+        )
+        return message("po.CreateResponse")(po=_order(made))
+
+    async def Send(self, request: Any) -> Any:  # noqa: N802 - as published
+        """Send an order."""
+        if not request.po_id:
+            raise InvalidInput("is missing.", field="po_id")
+        sent = await self._orders.send(request.po_id)
+        return message("po.SendResponse")(success=True, message=f"{sent.po_id} is sent.", po=_order(sent))
+
+
+def _order(order: PublishedOrder) -> Any:
+    return message("po.PurchaseOrder")(
+        po_id=order.po_id,
+        product_id=order.product_id,
+        supplier_id=order.supplier_id,
+        qty=order.qty,
+        unit_price=float(order.unit_price),
+        total_amount=float(order.total_amount),
+        status=order.status,
+        created_at=order.created_at,
+        sent_at=order.sent_at,
+    )
 
 
 def _product(request: Any) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from restock.edge import wire
+from restock.edge.published_orders import CreateOrderRequest, PublishedOrder, PublishedOrders
 from restock.edge.purchasing_services import (
     Conversion,
     EvaluateRequest,
@@ -55,6 +57,28 @@ class ConversionReply:
     data: Conversion
 
 
+@dataclass(frozen=True)
+class SendOrderRequest:
+    """The order to send; the published service is sent the whole of it, and looks at its identifier."""
+
+    po_id: str
+    product_id: str = ""
+    supplier_id: str = ""
+    qty: Decimal = Decimal(0)
+    unit_price: Decimal = Decimal(0)
+    total_amount: Decimal = Decimal(0)
+    status: str = ""
+    created_at: str = ""
+    sent_at: str = ""
+
+
+@dataclass(frozen=True)
+class OrderReply:
+    """The published envelope."""
+
+    po: PublishedOrder
+
+
 def routes(app: Served) -> list[Route]:
     """Give the routes."""
     services = PurchasingServices(app)
@@ -70,6 +94,7 @@ def routes(app: Served) -> list[Route]:
         _reading(
             "units.one", "/uom/conversion/{product_id}", "Units of a product", ConversionReply, services.conversion
         ),
+        *_ordering(PublishedOrders(app)),
         _evaluating("/rules/evaluate", services),
         _evaluating("/evaluate", services),
     ]
@@ -84,6 +109,28 @@ def _reading(name: str, path: str, summary: str, reply: type, call: Callable[[st
         return Answer(200, wire.encode(reply(await call(asked.product_id))))
 
     return replace(route, handler=handle)
+
+
+def _ordering(orders: PublishedOrders) -> list[Route]:
+    """Give the routes of the purchase order service."""
+    tag = "published services"
+    create = Route(
+        "purchasing.po_create", "POST", "/po/create", "Order a product", CreateOrderRequest, OrderReply, _later, tag=tag,
+        takes_key=True,
+    )  # fmt: skip
+    send = Route(
+        "purchasing.po_send", "POST", "/po/send", "Send an order", SendOrderRequest, OrderReply, _later, tag=tag
+    )
+    read_order, read_sent = from_body(create), from_body(send)
+
+    async def make(request: Request) -> Answer:
+        return Answer(200, wire.encode(OrderReply(await orders.create(read_order(request)))))
+
+    async def sent(request: Request) -> Answer:
+        asked: SendOrderRequest = read_sent(request)
+        return Answer(200, wire.encode(OrderReply(await orders.send(asked.po_id))))
+
+    return [replace(create, handler=make), replace(send, handler=sent)]
 
 
 def _evaluating(path: str, services: PurchasingServices) -> Route:
