@@ -14,8 +14,8 @@ from restock.adapters.database.embedded import EmbeddedDatabases
 from restock.adapters.database.presence import FilePresence
 from restock.adapters.kafka.stream import KafkaStream
 from restock.core.clock import SystemClock
-from restock.engine.stream import SCHEMA, EmbeddedLog, Message, Record, Stream
-from restock.engine.stream.port import Consumer
+from restock.engine.stream import SCHEMA, EmbeddedLog, Message, Record, Retention, Stream
+from restock.engine.stream.port import FOREVER, Consumer
 
 PARTITIONS = 4
 SESSION = 1.5
@@ -81,11 +81,11 @@ class OnMock(KafkaStream):
         super().__init__(cluster.servers, session_seconds=SESSION)
         self._cluster = cluster
 
-    async def create_topic(self, name: str, partitions: int) -> None:
+    async def create_topic(self, name: str, partitions: int, retention: Retention = FOREVER) -> None:
         """Make the topic beforehand, unless it is there or is to be refused."""
         if re.fullmatch(r"[a-z-]+", name) and 1 <= partitions <= MOST and name not in await self.topics():
             self._cluster.create_topic(name, partitions)
-        await super().create_topic(name, partitions)
+        await super().create_topic(name, partitions, retention)
 
 
 class MockStreams:

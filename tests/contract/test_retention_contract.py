@@ -65,6 +65,7 @@ async def each(stream: Stream, texts: str, **headers: str) -> None:
         await stream.publish([message(value=text.encode(), **headers)])
 
 
+@pytest.mark.broker
 async def test_a_topic_says_what_it_keeps(streams: StreamBuilder, stream: Stream) -> None:
     assert (await stream.describe("orders")).retention == FOREVER
     await stream.create_topic("short", 2, Retention(HOUR, 1000, keep_unread=False))
@@ -79,6 +80,7 @@ async def test_a_topic_says_what_it_keeps(streams: StreamBuilder, stream: Stream
         await stream.retain("nothing", FOREVER)
 
 
+@pytest.mark.broker
 @pytest.mark.parametrize("retention", [Retention(-2), Retention(MAX_RETENTION_MS + 1), Retention(bytes=-2)])
 async def test_an_impossible_retention_is_refused(stream: Stream, retention: Retention) -> None:
     with pytest.raises(InvalidInput, match="no limit"):

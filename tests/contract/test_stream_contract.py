@@ -304,6 +304,7 @@ async def test_a_producer_may_choose_the_partition_and_leave_out_the_key(stream:
     assert await stream.read("orders", 0, 0, 10) == []
 
 
+@pytest.mark.broker
 async def test_a_topic_tells_when_it_was_made_and_how_large_it_is(stream: Stream) -> None:
     empty = await stream.describe("orders")
     assert (empty.partitions, empty.bytes) == (PARTITIONS, 0)

@@ -42,6 +42,7 @@ async def everything(stream: Stream, topic: str) -> dict[int, list[tuple[object,
     return found
 
 
+@pytest.mark.broker
 async def test_every_record_and_key_stays_in_its_partition_and_order(both: tuple[Stream, Stream]) -> None:
     source, target = both
     await source.create_topic("orders", PARTITIONS)
