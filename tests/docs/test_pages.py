@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from pages import ROOT, agrees, commands, differences
 
+LONG = 8
+"""Commands of a page from which on its test is among the slow ones: each starts the program anew."""
+
 PAGES = sorted(
     str(path.relative_to(ROOT))
     for folder in ("tutorial", "how-to", "explanation")
@@ -16,7 +19,15 @@ PAGES = sorted(
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(
+            page, marks=[pytest.mark.slow] if len(list(commands((ROOT / page).read_text("utf-8")))) > LONG else []
+        )
+        for page in PAGES
+    ],
+)
 def test_a_page_says_what_its_commands_print(page: str, tmp_path: Path) -> None:
     found = differences(ROOT / page, tmp_path / "work")
     assert not found, f"{page}\n\n" + "\n\n".join(found)
