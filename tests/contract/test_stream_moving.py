@@ -42,6 +42,7 @@ async def everything(stream: Stream, topic: str) -> dict[int, list[tuple[object,
     return found
 
 
+@pytest.mark.broker
 async def test_every_record_and_key_stays_in_its_partition_and_order(both: tuple[Stream, Stream]) -> None:
     source, target = both
     await source.create_topic("orders", PARTITIONS)
@@ -55,6 +56,20 @@ async def test_every_record_and_key_stays_in_its_partition_and_order(both: tuple
     (before,) = await source.publish([message("key-7")])
     (after,) = await target.publish([message("key-7")])
     assert before.partition == after.partition
+
+
+@pytest.mark.broker
+async def test_records_that_their_producer_placed_stay_where_they_are_with_and_without_a_key(
+    both: tuple[Stream, Stream],
+) -> None:
+    source, target = both
+    await source.create_topic("orders", PARTITIONS)
+    one = message("k", b"by its key")
+    (by_key,) = await source.publish([one])
+    other = (by_key.partition + 1) % PARTITIONS
+    await source.publish_to([(0, message("", b"no key")), (1, message("", None)), (other, message("k", b"elsewhere"))])
+    await move(source, target)
+    assert await everything(target, "orders") == await everything(source, "orders")
 
 
 @pytest.mark.broker
