@@ -126,6 +126,7 @@ async def test_a_moment_in_another_time_zone_is_the_same_moment(shop: Shop) -> N
     [
         {"total_amount": "much"},
         {"total_amount": None},
+        {"total_amount": -1},
         {"total_amount": Decimal(10) ** 20},
         {"created_at": "soon"},
         {"created_at": "0001-01-01T00:00:00.000000Z"},
@@ -133,6 +134,8 @@ async def test_a_moment_in_another_time_zone_is_the_same_moment(shop: Shop) -> N
         {"items": "none"},
         {"items": [{"sku": "A", "quantity": True, "price": 1}]},
         {"items": [{"sku": "A", "quantity": "sNaN", "price": 1}]},
+        {"items": [{"sku": "A", "quantity": -5, "price": 1}]},
+        {"items": [{"sku": "A", "quantity": 0, "price": 1}]},
         {"items": [{"sku": "A", "price": 1}]},
     ],
 )

@@ -21,10 +21,10 @@ def restock(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-async def poison(home: Path) -> None:
+async def poison(home: Path, value: bytes = b"{not an order") -> None:
     databases = EmbeddedDatabases(home, SCHEMAS)
     log = EmbeddedLog(databases["stream"], SystemClock(), FilePresence(home))
-    await log.publish([Message("orders", "cust-eve", b"{not an order")])
+    await log.publish([Message("orders", "cust-eve", value)])
     await databases.close()
 
 
@@ -48,3 +48,14 @@ def test_a_bad_record_is_listed_with_its_reason_and_discarded_once(tmp_path: Pat
     assert len(json.loads(restock(home, "dlq", "list", "--decided", "true", "--json").stdout)) == 1
     assert restock(home, "dlq", "replay", "--letter", "nothing").returncode == 4
     assert json.loads(restock(home, "analytics", "figures", "--json").stdout)["orders"] == 1
+
+
+def test_a_long_value_leaves_the_reason_in_sight(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert restock(home, "setup", "demo").returncode == 0
+    asyncio.run(poison(home, b"x" * 5_000))
+    order = '[{"customer_id": "cust-eve", "items": [{"sku": "PROD-001", "quantity": 1, "price": "2"}]}]'
+    assert restock(home, "orders", "place", "--orders", order).returncode == 0
+    told = restock(home, "dlq", "list").stdout
+    assert "not an event" in told
+    assert max(map(len, told.splitlines())) < 1_000

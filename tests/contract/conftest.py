@@ -15,7 +15,7 @@ from restock.engine.stream import SCHEMA, Stream
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out on the mock cluster what it does not do: listing and describing groups, deleting, times, much memory."""
+    """Leave out on the mock cluster what it does not do: groups and settings told, deleting, times, much memory."""
     beyond = [
         one
         for one in items

@@ -59,6 +59,20 @@ async def test_every_record_and_key_stays_in_its_partition_and_order(both: tuple
 
 
 @pytest.mark.broker
+async def test_records_that_their_producer_placed_stay_where_they_are_with_and_without_a_key(
+    both: tuple[Stream, Stream],
+) -> None:
+    source, target = both
+    await source.create_topic("orders", PARTITIONS)
+    one = message("k", b"by its key")
+    (by_key,) = await source.publish([one])
+    other = (by_key.partition + 1) % PARTITIONS
+    await source.publish_to([(0, message("", b"no key")), (1, message("", None)), (other, message("k", b"elsewhere"))])
+    await move(source, target)
+    assert await everything(target, "orders") == await everything(source, "orders")
+
+
+@pytest.mark.broker
 async def test_a_group_goes_on_behind_what_it_did_although_offsets_differ(both: tuple[Stream, Stream]) -> None:
     source, target = both
     await source.create_topic("orders", PARTITIONS)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 
 import httpx
 import pytest
-from rest_world import Rest
+from rest_world import Rest, client_of, copied_home
 
+from restock.app import opened
+from restock.edge.rest.application import Application
 from restock.engine.stream import Message, partition_for
+from restock.settings import Settings
 
 
 @pytest.fixture
@@ -223,3 +227,21 @@ async def test_a_topic_of_restock_takes_events_alone(client: httpx.AsyncClient) 
     value = json.dumps({**event, "data": {}})
     answer = await client.post("/api/v1/produce", json={"topic": "orders", "key": "k", "value": value})
     assert answer.status_code == 200, answer.text
+
+
+async def test_a_server_of_the_stream_has_the_published_probes(home: Path) -> None:
+    copied_home(home)
+    async with opened(Settings(home=home, dispatch_process=False)) as app:
+        application = Application(app, service="stream")
+        async with client_of(application) as client:
+            for path in ("/health", "/live", "/ready"):
+                answer = await client.get(path)
+                assert (answer.status_code, answer.json()) == (200, {"status": "ok"}), path
+            application.condition.draining = True
+            told = [(await client.get(path)).status_code for path in ("/health", "/live", "/ready")]
+            assert told == [503, 200, 503]
+
+
+async def test_another_server_keeps_its_own_probes(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/live")).status_code == 404
+    assert (await client.get("/livez")).status_code == 200

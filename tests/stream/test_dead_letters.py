@@ -11,6 +11,7 @@ from restock.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from restock.core.event import Event
 from restock.engine.database import Transaction
 from restock.engine.stream import DeadLetters, Message, encode, subscriber
+from restock.engine.stream.port import MAX_MESSAGE_BYTES
 
 
 def event_message(event: Event) -> Message:
@@ -146,3 +147,48 @@ async def test_parked_twice_after_a_crash_is_one_letter(shop: Shop) -> None:
     await shop.log.reset("counter", {("orders", part): 0 for part in range(3)})
     await shop.subscriber(on_bad=letters.of("counter")).drain()
     assert len(await letters.letters()) == 1
+
+
+LARGEST = MAX_MESSAGE_BYTES - len("K")
+
+
+@pytest.mark.parametrize(
+    ("value", "headers"),
+    [(b"x" * LARGEST, {}), (b"x" * 10, {"trace": "t" * (LARGEST - 15)})],
+    ids=["value", "headers"],
+)
+async def test_a_record_that_leaves_no_room_for_the_reason_is_parked_by_its_beginning(
+    shop: Shop, value: bytes, headers: dict[str, str]
+) -> None:
+    letters = letters_of(shop)
+    await shop.log.publish([Message("orders", "K", value, headers), event_message(order(2, "K"))])
+    consumer = shop.subscriber(on_bad=letters.of("counter"))
+    assert await consumer.drain() == 2
+    assert await shop.effects() == ["event-000002"]
+    (one,) = await letters.letters()
+    assert (one.offset, one.key, one.headers, one.whole) == (0, "K", {}, False)
+    assert one.value and value.startswith(one.value)
+    place = await letters.replay(one.letter, "ada", "the original, not what the letter holds of it")
+    (again,) = await shop.log.read(*place, 1)
+    assert (again.key, again.value, again.headers) == ("K", value, headers)
+
+
+async def test_a_letter_whose_original_is_forgotten_is_replayed_only_when_it_holds_all(shop: Shop) -> None:
+    letters = letters_of(shop)
+    await shop.log.publish([Message("orders", "K", b"x" * LARGEST), Message("orders", "K", b"small")])
+    await shop.subscriber(on_bad=letters.of("counter")).drain()
+    large, small = await letters.letters()
+    await shop.log.trim("orders", {small.partition: 2})
+    with pytest.raises(NotFound, match="forgotten"):
+        await letters.replay(large.letter, "ada", "")
+    await letters.replay(small.letter, "ada", "")
+    assert [one.letter for one in await letters.letters()] == [large.letter]
+
+
+async def test_a_record_without_a_key_is_parked_and_replayed_where_it_came_from(shop: Shop) -> None:
+    letters = letters_of(shop)
+    await shop.log.publish_to([(1, Message("orders", "", b"bad"))])
+    assert await shop.subscriber(on_bad=letters.of("counter")).drain() == 1
+    (one,) = await letters.letters()
+    assert (one.partition, one.key, one.value) == (1, "", b"bad")
+    assert (await letters.replay(one.letter, "ada", "")).partition == 1

@@ -7,16 +7,16 @@ partition: it is the same however partitions take turns, and in every replay.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Protocol, SupportsBytes
+from typing import Protocol, SupportsBytes, TypeVar
 
 from restock.core.clock import moment, timestamp
 from restock.core.errors import InvalidInput
-from restock.core.quantity import SCALE, decimal, to_scaled
+from restock.core.quantity import SCALE, not_negative, positive, to_scaled
 
 GROUP = "analytics"
 """Under which name the position stands in the stream."""
@@ -100,6 +100,8 @@ class Order(Protocol):
         ...
 
 
+T = TypeVar("T", bound=bytes | int | Decimal)
+
 Sums = list[int]
 """Orders and their amount; of a window also how many of them came late."""
 
@@ -131,27 +133,38 @@ class Additions:
         return sums
 
 
-class Numbers(dict[bytes | int | Decimal, int]):
-    """Numbers as whole millionths, by themselves or by their JSON; one met before is not read again. Raises InvalidInput."""
+class Numbers(dict[T, int]):
+    """Numbers as whole millionths; one met before is not read again. Raises what `read` raises."""
 
-    def __missing__(self, number: bytes | int | Decimal) -> int:
+    def __init__(self, read: Callable[[T], int]) -> None:
+        super().__init__()
+        self._read: Callable[[T], int] = read
+
+    def __missing__(self, number: T) -> int:
         if len(self) >= _REMEMBERED:
             self.clear()
-        self[number] = scaled = _read(number) if isinstance(number, bytes) else to_scaled(decimal(number))
+        self[number] = scaled = self._read(number)
         return scaled
 
 
-_numbers = Numbers()
-
-
-def _read(text: bytes) -> int:
+def _read_amount(text: bytes) -> int:
     whole, _, fraction = text.partition(b".")
     if len(fraction) <= SCALE and len(whole) <= _USUAL and (whole + fraction).isdigit() and whole:
         return int(whole + fraction.ljust(SCALE, b"0"))
     shown = text[:_LONGEST].decode(errors="replace")
     if len(text) > _LONGEST:
         raise InvalidInput(f"{shown}… is not a number.")
-    return to_scaled(decimal(shown.strip('"')))
+    return to_scaled(not_negative(shown.strip('"')))
+
+
+def _read_quantity(number: int | Decimal) -> int:
+    return to_scaled(positive(number, "quantity"))
+
+
+_amounts = Numbers(_read_amount)
+"""By their JSON. What inventory and orders refuse is refused here too: figures and stock tell of the same orders."""
+
+_quantities = Numbers(_read_quantity)
 
 
 class Partition:
@@ -177,7 +190,7 @@ class Partition:
                 number_before, revenue_before = number, revenue
                 created = event_time(created)
                 minute = created[:16]
-            total = _numbers[bytes(order.total_amount)]
+            total = _amounts[bytes(order.total_amount)]
             if created > newest:
                 if stored_at is not stored:
                     stored, limit = stored_at, _ahead(stored_at)
@@ -220,7 +233,7 @@ def count_items(added: Additions, orders: Iterable[Sequence[Item]]) -> None:
     products = added.products
     for items in orders:
         for item in items:
-            quantity = _numbers[item.quantity]
+            quantity = _quantities[item.quantity]
             product = products.get(item.sku)
             if product is None:
                 products[item.sku] = [1, quantity]
@@ -238,14 +251,14 @@ def count_items(added: Additions, orders: Iterable[Sequence[Item]]) -> None:
 
 def amount(number: SupportsBytes) -> int:
     """Give a JSON number in whole millionths. Raises InvalidInput."""
-    return _numbers[bytes(number)]
+    return _amounts[bytes(number)]
 
 
 def check(order: Order) -> None:
     """Look at everything that will be counted. Raises InvalidInput."""
     amount(order.total_amount)
     for item in order.items:
-        decimal(item.quantity)
+        positive(item.quantity, "quantity")
     event_time(order.created_at)
 
 

@@ -25,7 +25,7 @@ from restock.services import OPERATIONS
 HIDDEN = frozenset({"decision_id", "run_id", "plan_version", "created_by", "approved_by", "send_method"})
 """Members that a table of rows leaves out so that it fits a terminal; --json has all."""
 
-LONG = frozenset({"reason", "message", "description", "shipping_address", "supplier_name"})
+LONG = frozenset({"reason", "message", "description", "shipping_address", "supplier_name", "value", "note"})
 """Members that may be cut to fit."""
 
 

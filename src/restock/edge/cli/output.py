@@ -19,6 +19,9 @@ from restock.edge.wire import encode
 NARROWEST = 12
 """A text column is not cut below this many characters."""
 
+WIDEST = 200
+"""A text column that may be cut is not wider than this, on paper either: one long text would push the others away."""
+
 GAP = "  "
 
 QUIET_SECONDS = 1.0
@@ -90,6 +93,7 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[object]], indent: s
     widths = [
         max([len(column.title), *(len(row[at]) for row in cells)], default=0) for at, column in enumerate(columns)
     ]
+    widths = [min(width, WIDEST) if column.cut else width for column, width in zip(columns, widths, strict=True)]
     if sys.stdout.isatty():
         _fit(columns, widths, shutil.get_terminal_size().columns - len(indent))
     lines = [_line(columns, widths, [column.title for column in columns])]

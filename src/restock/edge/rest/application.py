@@ -167,6 +167,8 @@ def all_routes(app: Served, meters: Meters, condition: probes.Condition, service
     special = [*published.routes(app, meters.flow), *ordering.routes(app), *purchasing_services.routes(app)]
     if service == ordering.SERVICE:
         special.append(ordering.health(app, condition))
+    if service == streamhouse.SERVICE:
+        special += streamhouse.probes(condition)
     taken = {(route.verb, route.path) for route in special}
     plain = [
         derived(operation, app.ports[operation.port])

@@ -16,12 +16,16 @@ from restock.core.errors import Conflict, InvalidInput, NotFound, RestockError
 from restock.edge import wire
 from restock.edge.rest import streamhouse_forms as forms
 from restock.edge.rest.message import Answer, Request, no_page
+from restock.edge.rest.probes import Condition, shown
 from restock.edge.rest.routes import Route, from_body, from_query
 from restock.edge.rest.served import Served
 from restock.engine.stream import Record
 from restock.streams.port import GroupRequest, GroupsRequest, GroupState, Produced, Streams, TopicsRequest, TopicState
 
 PREFIX = "/api/v1/"
+
+SERVICE = "stream"
+"""The name of the service that answers the published probes, as `restock serve` takes it."""
 
 ACK_MODES = ("buffered", "durable", "none")
 
@@ -84,6 +88,30 @@ def routes(app: Served) -> list[Route]:
     """Give the routes."""
     streams = cast("Streams", app.ports["streams"])
     return [_route(streams, call) for call in CALLS]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The published answer of a probe."""
+
+    status: str = "ok"
+
+
+def probes(condition: Condition) -> list[Route]:
+    """Give the published probes: health in the place of the common one, and the two that are named otherwise here."""
+
+    async def alive(_request: Request) -> Answer:
+        return Answer(200, wire.encode(Probe()))
+
+    async def ready(_request: Request) -> Answer:
+        problems = await condition.problems()
+        return Answer(503 if problems else 200, wire.encode(Probe("unavailable" if problems else "ok")))
+
+    return [
+        shown("health", "The published health of the stream", Probe, ready),
+        shown("live", "Whether the process turns", Probe, alive),
+        shown("ready", "Whether requests are welcome", Probe, ready),
+    ]
 
 
 def _route(streams: Streams, call: _Call) -> Route:

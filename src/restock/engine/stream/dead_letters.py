@@ -1,11 +1,12 @@
 """Dead letters: records that a group could not handle, kept with origin and reason until a person decides.
 
 A letter is a record of the topic `<topic>.<group>.dlq` with the key, the value and the headers of the original, and headers
-that tell where it came from and why. What a person decided is a record too, of the topic `dead-letter-verdicts`, so letters
+that tell where it came from and why. An original that leaves no room for these is kept by its beginning: the whole stands
+where it came from. What a person decided is a record too, of the topic `dead-letter-verdicts`, so letters
 and verdicts live where the stream lives, are never changed, and say who, when and why.
 
 A crash after a record was parked parks it again: letters of one origin are one letter. A replay publishes the original once
-more where it came from, with its event id: groups that handled it drop it, the group that could not tries it again.
+more in the partition it came from, with its event id: groups that handled it drop it, the one that could not tries again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import msgspec
 
 from restock.core.clock import Clock, timestamp
 from restock.core.errors import Conflict, InvalidInput, NotFound
-from restock.engine.stream.port import MAX_READ, Message, Position, Record, Stream, TopicPartition
+from restock.engine.stream.checks import check_message, headers_bytes
+from restock.engine.stream.port import MAX_KEY_BYTES, MAX_READ, Message, Position, Record, Stream, TopicPartition
 from restock.engine.stream.subscriber import OnBad
 
 SUFFIX = ".dlq"
@@ -30,7 +32,12 @@ MAX_REASON = 1_000
 MAX_NOTE = 1_000
 """Characters of the note with which a person decides."""
 
+BEGINNING = 64 << 10
+"""Bytes kept of a value that is too large for a letter: more than a person looks at."""
+
 _PREFIX = "dlq-"
+_BYTES = "bytes"
+"""Length of the value of which only the beginning is kept."""
 
 
 class _Verdict(msgspec.Struct):
@@ -42,7 +49,10 @@ class _Verdict(msgspec.Struct):
 
 
 class DeadLetter(NamedTuple):
-    """A record that a group could not handle in so many attempts; `verdict` is empty while nobody decided."""
+    """A record that a group could not handle in so many attempts; `verdict` is empty while nobody decided.
+
+    Unless `whole`, it has the beginning of the value and no headers.
+    """
 
     letter: str
     group: str
@@ -58,6 +68,7 @@ class DeadLetter(NamedTuple):
     verdict: str = ""
     actor: str = ""
     note: str = ""
+    whole: bool = True
 
 
 class DeadLetters:
@@ -73,8 +84,7 @@ class DeadLetters:
         async def park(record: Record, error: Exception, attempts: int = 1, /) -> None:
             topic = f"{record.topic}.{group}{SUFFIX}"
             await self._stream.create_topic(topic, 1)
-            headers = {
-                **record.headers,
+            origin = {
                 f"{_PREFIX}topic": record.topic,
                 f"{_PREFIX}group": group,
                 f"{_PREFIX}partition": str(record.partition),
@@ -82,7 +92,7 @@ class DeadLetters:
                 f"{_PREFIX}attempts": str(attempts),
                 f"{_PREFIX}error": f"{type(error).__name__}: {error}"[:MAX_REASON],
             }
-            await self._stream.publish([Message(topic, record.key, record.value, headers)])
+            await self._stream.publish_to([(0, _parked(topic, record, origin))])
 
         return park
 
@@ -108,9 +118,8 @@ class DeadLetters:
     async def replay(self, name: str, actor: str, note: str) -> Position:
         """Publish the original once more where it came from. Raises NotFound, Conflict when it was decided."""
         one = await self._undecided(name, note)
-        return (await self._decide(one, REPLAYED, actor, note, [Message(one.topic, one.key, one.value, one.headers)]))[
-            0
-        ]
+        message = Message(one.topic, one.key, one.value, one.headers) if one.whole else await self._original(one)
+        return (await self._decide(one, REPLAYED, actor, note, [(one.partition, message)]))[0]
 
     async def discard(self, name: str, actor: str, note: str) -> None:
         """Put a letter aside for good. Raises NotFound, Conflict when it was decided, InvalidInput without a note."""
@@ -127,11 +136,22 @@ class DeadLetters:
         return one
 
     async def _decide(
-        self, one: DeadLetter, verdict: str, actor: str, note: str, messages: list[Message]
+        self, one: DeadLetter, verdict: str, actor: str, note: str, placed: list[tuple[int, Message]]
     ) -> list[Position]:
         await self._stream.create_topic(VERDICTS, 1)
         told = _Verdict(one.letter, verdict, actor, note, timestamp(self._clock.now()))
-        return await self._stream.publish([*messages, Message(VERDICTS, one.letter, msgspec.json.encode(told))])
+        return await self._stream.publish_to([*placed, (0, Message(VERDICTS, one.letter, msgspec.json.encode(told)))])
+
+    async def _original(self, one: DeadLetter) -> Message:
+        """Read where a letter came from. Raises NotFound when that is no longer kept."""
+        for record in await self._stream.read(one.topic, one.partition, one.offset, 1):
+            if record.offset == one.offset:
+                return Message(record.topic, record.key, record.value, record.headers)
+        raise NotFound(
+            f"The record of dead letter {one.letter} was forgotten, and the letter holds only its beginning.",
+            field="letter",
+            remedy="Let its producer send it again, and discard the letter.",
+        )
 
     async def _verdicts(self) -> AsyncIterator[_Verdict]:
         if VERDICTS in await self._stream.topics():
@@ -151,6 +171,20 @@ class DeadLetters:
                 offset = records[-1].offset + 1
 
 
+def _parked(topic: str, record: Record, origin: dict[str, str]) -> Message:
+    """Give the letter of a record; of one that leaves no room for the origin its beginning."""
+    headers = {**record.headers, **origin}
+    try:
+        check_message(topic, record.key or "-", record.value, headers_bytes(topic, headers))
+    except InvalidInput:
+        value = record.value or b""
+        beginning = {**origin, f"{_PREFIX}{_BYTES}": str(len(value))}
+        return Message(
+            topic, record.key[: MAX_KEY_BYTES // 4], value[:BEGINNING], beginning
+        )  # 4 bytes a letter at most
+    return Message(topic, record.key, record.value, headers)
+
+
 def _letter(record: Record, verdicts: dict[str, _Verdict]) -> DeadLetter:
     told = {name[len(_PREFIX) :]: text for name, text in record.headers.items() if name.startswith(_PREFIX)}
     headers = {name: text for name, text in record.headers.items() if not name.startswith(_PREFIX)}
@@ -160,6 +194,5 @@ def _letter(record: Record, verdicts: dict[str, _Verdict]) -> DeadLetter:
     decided = (verdict.verdict, verdict.actor, verdict.note) if verdict else ("", "", "")
     reason = told["error"]
     attempts = int(told.get("attempts", "1"))  # letters of older programs do not say
-    return DeadLetter(
-        name, group, topic, partition, offset, record.key, record.value, headers, reason, record.at, attempts, *decided
-    )
+    original = (record.key, record.value, headers, reason, record.at, attempts)
+    return DeadLetter(name, group, topic, partition, offset, *original, *decided, _BYTES not in told)

@@ -1,6 +1,6 @@
 """Moves topics and positions from one stream to another; nobody may publish or consume meanwhile.
 
-Every record is published again under its key, in the order of its partition; with equal counts a key stays where it was.
+Every record is published again in its partition and in its order, so a key stays where it was; counts are equal.
 Offsets change, so a group's position becomes that of the first record it has not done. A move that was interrupted is begun
 again with `replace`, and the inboxes drop what comes twice.
 """
@@ -61,15 +61,9 @@ async def move(
 
 
 async def _published(target: Stream, place: TopicPartition, records: list[Record]) -> list[int]:
-    """Publish the records again; give their offsets."""
-    positions = await target.publish([Message(one.topic, one.key, one.value, one.headers) for one in records])
-    strayed = next((one for one in positions if one.partition != place[1]), None)
-    if strayed is not None:
-        raise Conflict(
-            f"A key of {place[0]}/{place[1]} belongs to partition {strayed.partition}.",
-            remedy="It was published by a client with another partitioner: copy this topic by hand.",
-        )
-    return [one.offset for one in positions]
+    """Publish the records again where they were, without a key too; give their offsets."""
+    again = [(place[1], Message(one.topic, one.key, one.value, one.headers)) for one in records]
+    return [one.offset for one in await target.publish_to(again)]
 
 
 class _Mapped:

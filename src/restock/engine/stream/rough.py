@@ -38,6 +38,13 @@ class RoughLog:
             await self._log.publish(messages)
         return places
 
+    async def publish_to(self, placed: Sequence[tuple[int, Message]]) -> list[Position]:
+        """Store all messages where they are placed, and sometimes all of them once more."""
+        places = await self._log.publish_to(placed)
+        if placed and self._random.random() < TWICE:
+            await self._log.publish_to(placed)
+        return places
+
     def consumer(self, group: str, topics: Sequence[str]) -> RoughMember:
         """Give a member whose commits are sometimes refused."""
         return RoughMember(self._log.consumer(group, topics), self._random)
