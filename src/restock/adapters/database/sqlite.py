@@ -37,6 +37,10 @@ LOCK_RETRY_SECONDS = 0.002
 ROWS_AT_ONCE = 64
 """Rows that one INSERT takes: at a third less each than one by one, and few enough for the 32,766 variables of SQLite."""
 
+MAPPED_BYTES = 128 << 20
+"""Of a file, how much is read without a call and a copy per page: counting events in replay is a sixth quicker by it. It is
+memory that the system may take back, so a large log must not be mapped whole."""
+
 SETUP_WAIT_MS = 10_000
 """How long opening a file waits for another process that is making it."""
 
@@ -191,6 +195,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA cache_size=-32768")
         connection.execute("PRAGMA temp_store=MEMORY")
+        connection.execute(f"PRAGMA mmap_size={MAPPED_BYTES}")
         connection.execute("PRAGMA secure_delete=FAST")  # Debian's default writes zeros over each page that is freed
         connection.execute("PRAGMA busy_timeout=0")  # from here on waiting is done without blocking the loop
     except sqlite3.Error as error:
