@@ -191,7 +191,7 @@ rule Over { when $s: Supplier() && $sum: accumulate(Line($v: value, supplier == 
 """
 
 
-@pytest.mark.parametrize("engine", ["agenda", "network"])
+@pytest.mark.parametrize("engine", ["agenda", "network", "sql"])
 def test_rules_over_facts_take_documents(restock: Restock, tmp_path: Path, engine: str) -> None:
     (tmp_path / "budget.grl").write_text(BUDGET)
     lines = [{"supplier": "S1", "value": "600.25"}, {"supplier": "S1", "value": 399.75}]
@@ -214,7 +214,7 @@ def test_rules_over_facts_are_refused_where_they_cannot_run(restock: Restock, tm
     book = tmp_path / "budget.grl"
     book.write_text(BUDGET)
     result = restock("decide", "--rulebook", str(book), "--engine", "row", given="{}")
-    assert result.exit_code == 2 and "rules over facts" in result.stderr
+    assert result.exit_code == 2 and "Typed patterns ('Supplier(...)') look over many facts" in result.stderr
     result = restock("rules", "plan", str(book))
     assert "one decision: agenda" in result.stdout and "by increments" in result.stdout
 

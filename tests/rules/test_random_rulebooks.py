@@ -11,6 +11,7 @@ from restock.engine.rules import Rulebook, RuleError
 from restock.engine.rules.agenda import Agenda
 from restock.engine.rules.fact_memory import Memory
 from restock.engine.rules.fact_rulebook import FactRulebook
+from restock.engine.rules.network import decide as decide_on_network
 from restock.engine.rules.reference import plain_values
 
 HEAD = "input x: integer in 0..9;\ninput y: integer in 0..9;\ninput go: bool;\n" + "".join(
@@ -49,6 +50,33 @@ def by_agenda(book: FactRulebook, facts: dict[str, object], random: Random | Non
     return plain_values({one.name: memory.flat[one.name] for one in book.program.outputs}), Counter(fired)
 
 
+def some_facts(random: Random) -> dict[str, object]:
+    return {"x": random.randrange(10), "y": random.randrange(10), "go": random.random() < 0.5}
+
+
+def by_reference(book: Rulebook, facts: dict[str, object]) -> object:
+    try:
+        made = book.decide(facts, engine="reference")
+    except RuleError as error:
+        return error.message.partition(":")[0]
+    return made.outputs, list(made.fired)
+
+
+def chains_as_the_agenda(book: Rulebook, random: Random) -> int:
+    """Rules that no single pass runs go on by forward chaining: reference, agenda and network must mean the same by it."""
+    facts_book = FactRulebook.parse(book.text, book.name)
+    several = 0
+    for _ in range(4):
+        facts = some_facts(random)
+        expected = by_reference(book, facts)
+        found = by_agenda(facts_book, facts, None)
+        if isinstance(expected, tuple):
+            expected = (expected[0], Counter(expected[1]))
+            several += len(set(expected[1])) > 1
+        assert found == expected, (book.text, facts)
+    return several
+
+
 def check(seeds: range) -> Counter[str]:
     seen: Counter[str] = Counter()
     for seed in seeds:
@@ -63,15 +91,12 @@ def check(seeds: range) -> Counter[str]:
             with pytest.raises(Exception, match="The row engine cannot run"):
                 book.row()
             seen["refused"] += 1
+            seen["chained"] += chains_as_the_agenda(book, random)
             continue
         seen["accepted"] += 1
         agenda = FactRulebook.parse(text, "random.grl")
         for _ in range(12):
-            facts: dict[str, object] = {
-                "x": random.randrange(10),
-                "y": random.randrange(10),
-                "go": random.random() < 0.5,
-            }
+            facts = some_facts(random)
             decision = book.decide(facts, engine="row")
             assert decision == book.decide(facts, engine="reference")
             expected = (decision.outputs, Counter(decision.fired))
@@ -84,6 +109,7 @@ def test_two_hundred_random_rulebooks_agree_with_the_agenda_under_any_order_of_t
     seen = check(range(200))
     assert seen["accepted"] > 20
     assert seen["refused"] > 20
+    assert seen["chained"] > 100
 
 
 @pytest.mark.slow
@@ -92,3 +118,49 @@ def test_two_hundred_random_rulebooks_agree_with_the_agenda_under_any_order_of_t
 def test_four_thousand_random_rulebooks_agree_with_the_agenda_under_any_order_of_ties(part: int) -> None:
     seen = check(range(1_000 + part * 500, 1_500 + part * 500))
     assert seen["accepted"] > 50
+
+
+X = "input x: integer in 0..10;\noutput z: integer default 0;\noutput w: integer default 0;\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "outputs", "fired"),
+    [
+        (
+            "rule A salience 10 { when z > 0 then w = 1; }\nrule B salience 5 { when x > 0 then z = 1; }\n"
+            "rule C salience 1 { when w == 0 then y = 1; }\noutput y: integer default 0;",
+            {"z": 1, "w": 1, "y": 0},
+            ("B", "A"),
+        ),
+        (
+            "rule A { when z == 0 then z = 1; w = w + 1; }\nrule B { when z == 1 && w < x then z = 0; }",
+            {"z": 1, "w": 3},
+            ("A", "B", "A", "B", "A"),
+        ),
+        ("rule A { when w < 150 * x then w = w + 1; }", {"z": 0, "w": 450}, ("A",) * 450),
+        (
+            "rule A salience 10 { when x > 0 && w < 3 then z = x; }\nrule B { when 7 % z == 1 then w = w + 1; }",
+            {"z": 3, "w": 1},
+            ("A", "B", "A"),
+        ),
+    ],
+    ids=["the highest first", "again after a change", "more than a hundred times", "a value that comes in time"],
+)
+def test_forward_chaining_is_one_meaning(text: str, outputs: dict[str, object], fired: tuple[str, ...]) -> None:
+    made = Rulebook.parse(X + text, "chain.grl").decide({"x": 3}, engine="reference")
+    assert (made.outputs, made.fired) == (outputs, fired)
+    facts = FactRulebook.parse(X + text, "chain.grl")
+    for decided in (facts.decide({"x": 3}), decide_on_network(facts, {"x": 3})):
+        assert (decided.outputs, decided.fired) == (outputs, fired)
+
+
+def test_a_condition_without_a_value_is_an_error_only_in_its_turn() -> None:
+    text = X + "rule A salience 1 { when x > 0 then z = x; }\nrule B { when x % z == 1 || x > 2 then w = 1; }"
+    for engine in ("row", "reference"):
+        made = Rulebook.parse(text, "turn.grl").decide({"x": 3}, engine=engine)
+        assert (made.outputs, made.fired) == ({"z": 3, "w": 1}, ("A", "B"))
+    facts = FactRulebook.parse(text, "turn.grl")
+    for decided in (facts.decide({"x": 3}), decide_on_network(facts, {"x": 3})):
+        assert (decided.outputs, decided.fired) == ({"z": 3, "w": 1}, ("A", "B"))
+    with pytest.raises(RuleError, match="Rule B: division by zero"):
+        facts.decide({"x": 0})

@@ -8,7 +8,9 @@ from random import Random
 import duckdb
 import pytest
 
+from restock.core.errors import InvalidInput
 from restock.engine.rules import FactRulebook
+from restock.engine.rules.facts_by_sql import FactEngine
 from restock.engine.rules.network import Network
 from restock.engine.rules.sql import SqlRefused, fact_sql
 
@@ -44,6 +46,10 @@ rule BigLine no-loop {
     when $s: Supplier(!blocked) && $m: accumulate(Line($v: amount, $s.id == supplier), max($v)) && test($m > 90)
     then $s.stopped = true; $s.reason = "line";
 }
+"""
+FEW = """
+output Supplier.few: bool;
+rule Few no-loop { when $s: Supplier() && !exists(Line(supplier == $s.id, amount > 10)) then $s.few = true; }
 """
 OUTPUTS = ("total", "mean", "blocked", "reason", "topUp", "stopped")
 
@@ -102,6 +108,40 @@ def test_one_text_decides_the_same_by_sql_on_the_agenda_and_on_the_network() -> 
             assert {name: found[fact["id"]][name] for name in OUTPUTS} == {name: fact[name] for name in OUTPUTS}
 
 
+def test_documents_are_decided_by_sql_as_on_the_agenda() -> None:
+    random = Random(11)
+    book = FactRulebook.parse(SUPPLIERS + FEW, "suppliers.grl")
+    engine = FactEngine(book)
+    for _ in range(12):
+        facts = {
+            "Supplier": [
+                supplier(f"s{at % 4}", random.randrange(200), random.randrange(300), is_open=random.random() < 0.8)
+                for at in range(random.randrange(6))
+            ],
+            "Line": [
+                {
+                    "supplier": f"s{random.randrange(5)}",
+                    "amount": f"{random.randrange(-20, 100)}.50",
+                    "approved": at % 3 > 0,
+                }
+                for at in range(random.randrange(12))
+            ],
+            "Note": {"author": "s1", "text": "kept"},
+        }
+        assert engine.decide(facts) == book.decide(facts)
+
+
+def test_what_the_query_cannot_hold_is_decided_all_the_same() -> None:
+    book = FactRulebook.parse(SUPPLIERS + FEW, "suppliers.grl")
+    engine, started = FactEngine(book), supplier("a", 1, 1, is_open=True) | {"topUp": True}
+    half = {"Supplier": [supplier("\ud800", 1, 1, is_open=False)]}
+    for facts in ({"Supplier": [started]}, half, {}):
+        assert engine.decide(facts) == book.decide(facts)
+    for wrong in ({"Supplier": [{"id": "a"}]}, {"Line": 3}):
+        with pytest.raises(InvalidInput):
+            engine.decide(wrong)
+
+
 def test_a_line_in_trouble_puts_only_its_supplier_in_trouble() -> None:
     book = FactRulebook.parse(SUPPLIERS, "suppliers.grl")
     suppliers = [supplier("a", 1, 1, is_open=True), supplier("b", 1, 1, is_open=True)]
@@ -123,6 +163,11 @@ def test_a_line_in_trouble_puts_only_its_supplier_in_trouble() -> None:
             "rule R no-loop { when $a: A(x > 1) && exists(A(x == $a.x, z > 2)) then $a.z = 1; }",
             "it adds up z of A, which its rules set",
         ),
+        ('rule R agenda-group "g" { when $a: A(x > 1) then $a.z = 1; }', "R .line 1. belongs to a group"),
+        ('rule R activation-group "g" { when $a: A(x > 1) then $a.z = 1; }', "R .line 1. belongs to a group"),
+        ("rule R lock-on-active { when $a: A(x > 1) then $a.z = 1; }", "R .line 1. belongs to a group"),
+        ('rule R date-effective "2030-01-01" { when $a: A(x > 1) then $a.z = 1; }', "R .line 1. has dates"),
+        ("rule R { when $a: A(x > 1, X > 1) then $a.z = 1; }", "another name differs from [xX] only in case"),
     ],
 )
 def test_what_has_no_such_query_says_why(text: str, reason: str) -> None:

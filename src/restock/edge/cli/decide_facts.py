@@ -12,7 +12,8 @@ from restock.core.errors import InvalidInput, RestockError
 from restock.engine.rules import ENGINES, Decision, FactRulebook, Rulebook
 from restock.engine.rules.absence import only_given
 from restock.engine.rules.errors import meant
-from restock.engine.rules.fact_rulebook import AGENDA, NETWORK
+from restock.engine.rules.fact_rulebook import AGENDA, NETWORK, SQL, FactDecision
+from restock.engine.rules.facts_by_sql import FactEngine
 from restock.engine.rules.network import decide as decide_on_network
 from restock.engine.rules.network import reason_against_increments
 
@@ -59,18 +60,27 @@ def way_of(book: Rulebook | FactRulebook, facts: FactRulebook, engine: str | Non
         raise InvalidInput(f"The {chosen} engine cannot run {facts.name}: {reason}.", remedy="Leave --engine out.")
     if isinstance(book, Rulebook):
         order = {rule.name: place for place, rule in enumerate(book.rules)}
+        chains = reason_against_increments(facts.program)  # then the agenda fires, in the order that the reference has
 
         def one(document: Mapping[str, object]) -> Made:
             used = only_given(book.facts(document))
             made = decide_on_network(facts, document)
-            return Made(made.outputs, tuple(sorted(made.fired, key=lambda name: order[name])), used)
+            fired = made.fired if chains else sorted(made.fired, key=lambda name: order[name])
+            return Made(made.outputs, tuple(fired), used)
     else:
+        decide = _deciding(facts, chosen)
 
         def one(document: Mapping[str, object]) -> Made:
-            made = decide_on_network(facts, document) if chosen == NETWORK else facts.decide(document)
+            made = decide(document)
             return Made(made.outputs, made.fired, made.facts)
 
     return Way(chosen, lambda documents: map(_told(one), documents))
+
+
+def _deciding(facts: FactRulebook, engine: str) -> Callable[[Mapping[str, object]], FactDecision]:
+    if engine == NETWORK:
+        return lambda document: decide_on_network(facts, document)
+    return FactEngine(facts).decide if engine == SQL else facts.decide
 
 
 def no_query(name: str, query: str, queries: Sequence[str]) -> InvalidInput:

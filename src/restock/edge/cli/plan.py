@@ -10,6 +10,7 @@ from restock.edge.cli.output import Column, echo_json, table
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
 from restock.engine.rules import FactRulebook
+from restock.engine.rules.fact_rulebook import AGENDA
 
 
 @click.command(
@@ -31,7 +32,7 @@ def plan(shell: Shell, name: str, module: str, as_json: bool) -> None:
     facts = book if isinstance(book, FactRulebook) else FactRulebook.parse(book.text, book.name)
     if isinstance(book, FactRulebook):
         reasons = book.engines
-        one, catalogue = next((name for name, why in reasons.items() if not why), ""), ""
+        one, catalogue = "" if reasons[AGENDA] else AGENDA, ""
     else:
         made = book.plan(module=module)
         reasons, one, catalogue = dict(made.reasons), made.one, made.catalogue

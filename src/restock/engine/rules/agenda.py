@@ -17,7 +17,7 @@ from random import Random
 from typing import NamedTuple, cast
 
 from restock.engine.rules.arithmetic import EXACT, round_fraction
-from restock.engine.rules.errors import SourceText
+from restock.engine.rules.errors import RuleError, SourceText
 from restock.engine.rules.fact_memory import Memory
 from restock.engine.rules.fact_writes import checked
 from restock.engine.rules.ir import Expr, Value, fields_read
@@ -37,7 +37,7 @@ from restock.engine.rules.ir_patterns import (
     tests_of,
 )
 from restock.engine.rules.limits import MAX_FIRINGS, MAX_LOOKS, MAX_MATCHES, UNDECLARED_DECIMALS
-from restock.engine.rules.reference import Undefined, evaluate
+from restock.engine.rules.reference import Undefined, evaluate, never_settles
 from restock.engine.rules.syntax import MAIN
 
 Values = dict[str, FactValue]
@@ -45,11 +45,16 @@ Key = tuple[str, int, tuple[int, ...]]
 
 
 class Activation(NamedTuple):
-    """A match of a rule: the handles of its facts in the order of its patterns, and every value it may read."""
+    """A match of a rule: the handles of its facts in the order of its patterns, and every value it may read.
+
+    With `trouble` it is a rule whose condition has no value: an error only once it is that rule's turn, for a rule above it
+    may give the value first.
+    """
 
     rule: FactRule
     handles: tuple[int, ...]
     values: Values
+    trouble: RuleError | None = None
 
     @property
     def key(self) -> Key:
@@ -119,9 +124,7 @@ class Agenda:
                 return tuple(one.rule.name for one in self.fired)
             self._fire(chosen, rules)
             if len(self.fired) >= MAX_FIRINGS:
-                looping = dict.fromkeys(one.rule.name for one in self.fired[-100:])
-                message = f"The rules do not settle within {MAX_FIRINGS} firings; still firing: {', '.join(looping)}."
-                raise self.source.error(chosen.rule.place, message)
+                raise never_settles(self.source, chosen.rule.place, [one.rule.name for one in self.fired])
 
     def _in_time(self, rule: FactRule) -> bool:
         if self.at is None:
@@ -131,6 +134,7 @@ class Agenda:
     def _activations(self, rules: list[FactRule]) -> list[Activation]:
         found: list[Activation] = []
         for rule in rules:
+            start = len(found)
             try:
                 for values, handles in self.matches(rule.conditions, dict(self.memory.flat), ()):
                     found.append(Activation(rule, handles, values))
@@ -140,7 +144,8 @@ class Agenda:
                         )
                         raise self.source.error(rule.place, message)
             except Undefined as undefined:
-                raise self.source.error(undefined.place, f"Rule {rule.name}: {undefined}") from None
+                error = self.source.error(undefined.place, f"Rule {rule.name}: {undefined}")
+                found[start:] = [Activation(rule, (), {}, error)]
         return found
 
     def matches(
@@ -219,6 +224,8 @@ class Agenda:
         self.locked[group] = {one.key for one in found if one.rule.group == group}
 
     def _fire(self, one: Activation, rules: list[FactRule]) -> None:
+        if one.trouble:
+            raise one.trouble
         rule = one.rule
         self.fired.append(one)
         self.written.append({})

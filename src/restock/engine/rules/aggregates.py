@@ -136,6 +136,10 @@ class _Planner:
 
     def _rule(self, rule: FactRule) -> RuleIR:
         where = f"{rule.name} (line {rule.place.line})"
+        if rule.lock_on_active or rule.auto_focus or rule.activation_group or rule.group != MAIN:
+            raise _NoPlan(f"{where} belongs to a group, and one pass has no agenda")
+        if rule.effective or rule.expires:
+            raise _NoPlan(f"{where} has dates, and one pass knows no moment")
         matches = [one for one in rule.conditions if isinstance(one, Match)]
         if len(matches) != 1 or rule.conditions[0] is not matches[0]:
             raise _NoPlan(f"{where} does not begin with its one pattern")
@@ -164,11 +168,11 @@ class _Planner:
                     count = self._aggregate("count", Const("number", Decimal(1)), one, variable, where)
                     yield Compare(">", Read("number", count), Const("number", Decimal(0)), one.place)
             case Group():
-                inside = one.branches[0][0] if len(one.branches) == 1 and len(one.branches[0]) == 1 else None
+                inside, negated = _only(one)
                 if not isinstance(inside, Match):
                     raise _NoPlan(f"{where} has exists, not or forall over more than one pattern")
                 count = self._aggregate("count", Const("number", Decimal(1)), inside, variable, where)
-                yield Compare("==" if one.negated else ">", Read("number", count), Const("number", Decimal(0)))
+                yield Compare("==" if negated else ">", Read("number", count), Const("number", Decimal(0)))
 
     def _aggregate(self, function: Function, value: Expr, one: Gather | Match, variable: str, where: str) -> str:
         keys: list[tuple[Expr, Expr]] = []
@@ -195,6 +199,16 @@ class _Planner:
         if strange:
             raise _NoPlan(f"{where} reads {strange[0]}")
         return plainly(node, variable, names)
+
+
+def _only(group: Group) -> tuple[Condition | None, bool]:
+    """Give the one condition in a group, and whether it must not hold; `!exists(P)` is a group in a group."""
+    inside: Condition | None = group
+    negated = False
+    while isinstance(inside, Group):
+        negated ^= inside.negated
+        inside = inside.branches[0][0] if len(inside.branches) == 1 and len(inside.branches[0]) == 1 else None
+    return inside, negated
 
 
 def _of(node: Expr, variable: str) -> bool:

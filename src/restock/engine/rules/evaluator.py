@@ -93,7 +93,7 @@ class Evaluator:
         try:
             return SqlEngine(self._source, self.program), ""
         except SqlRefused as refusal:
-            return self._asked_narrowly(refusal.what)
+            return self._asked_narrowly(refusal.reason(self._source.name))
 
     def _asked_narrowly(self, refusal: str) -> tuple[SqlEngine | None, str]:
         """Where inputs have no declared ranges, ask for those that fit; rows outside go the careful way."""

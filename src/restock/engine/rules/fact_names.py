@@ -125,10 +125,37 @@ def draft_rules(source: SourceText, syntax: RulebookSyntax, reader: ScopeReader,
             errors.append(error)
     for draft in drafts.rules:
         _learn(draft, drafts)
+    errors += [_unmatched(source, name, place) for draft in drafts.rules for name, place in _outside(draft, drafts)]
     for draft in drafts.rules:
         draft.conditions = [_with_lists(one, draft, drafts.lists) for one in draft.conditions]
     drafts.streams = {kind.partition("~")[0] for draft in drafts.rules for kind in draft.types.values() if "~" in kind}
     return drafts
+
+
+def _outside(draft: Draft, drafts: Drafts) -> Iterator[tuple[str, Place]]:
+    """Give the names that look like a field of a fact where no pattern of the rule found one."""
+    read = [*tests_in(draft.conditions), *(one.value for one in draft.settings.values())]
+    names = [(one.name, one.place) for node in read for one in _names(node)]
+    names += [(one.field, one.place) for one in draft.settings.values() if not one.variable]
+    for name, place in names:
+        head, dot, _ = name.partition(".")
+        if dot and head in drafts.types and head not in draft.types:
+            yield name, place
+
+
+def _names(node: Expression) -> Iterator[Name]:
+    if isinstance(node, Name):
+        yield node
+    for child in children(node):
+        yield from _names(child)
+
+
+def _unmatched(source: SourceText, name: str, place: Place) -> RuleError:
+    kind, _, path = name.partition(".")
+    message = (
+        f"'{name}' is a field of a fact, and no pattern of this rule finds one; begin with $o: {kind}() && $o.{path}."
+    )
+    return source.error(place, message)
 
 
 def _settings(source: SourceText, draft: Draft, reader: ScopeReader) -> Iterator[tuple[int, Setting]]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from restock.core.errors import InvalidInput
 from restock.engine.rules.agenda import Agenda
 from restock.engine.rules.backward import Answer, ask
+from restock.engine.rules.beyond import RUNS_ELSEWHERE, first_beyond
 from restock.engine.rules.dates import FORMS, read_date
 from restock.engine.rules.engines import ENGINES
 from restock.engine.rules.errors import Problems, SourceText, meant
@@ -22,9 +23,10 @@ from restock.engine.rules.parser import parse
 from restock.engine.rules.printer import print_rulebook
 from restock.engine.rules.reference import plain_values
 from restock.engine.rules.resolve_facts import resolve_facts
+from restock.engine.rules.sql import SqlRefused, fact_sql
 from restock.engine.rules.syntax import RulebookSyntax
 
-AGENDA, NETWORK = "agenda", "network"
+SQL, AGENDA, NETWORK = "sql", "agenda", "network"
 """The engines that run rules over facts, by the name that people use."""
 
 CLOCKS = ("today", "now")
@@ -99,7 +101,20 @@ class FactRulebook:
         """For each engine the reason why it cannot run this rulebook; empty when it can."""
         streams = "these rules look at streams in time; run them from Python (Network, Streams)"
         elsewhere = {AGENDA: streams if self.program.windows else "", NETWORK: streams if self.program.windows else ""}
-        return dict.fromkeys(ENGINES, "it has rules over facts") | elsewhere
+        beyond = first_beyond(self.source, self.syntax)
+        why = (
+            beyond.message.removesuffix(f"; {RUNS_ELSEWHERE}.").removesuffix(".")
+            if beyond
+            else "it has rules over facts"
+        )
+        return dict.fromkeys(ENGINES, why) | {SQL: streams if self.program.windows else self._against_sql()} | elsewhere
+
+    def _against_sql(self) -> str:
+        try:
+            fact_sql(self)
+        except SqlRefused as refusal:
+            return refusal.reason(self.name)
+        return ""
 
     def print(self) -> str:
         """Give the canonical text: it parses to the same rules."""

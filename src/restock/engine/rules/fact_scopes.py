@@ -254,7 +254,8 @@ class ScopeReader:
         inner.meaning[node.variable] = value = Name(f"{variable}.{node.path}", node.place)
         tests = [test for written in node.tests for test in self._inside(variable, written, inner)]
         found.append(Gathered(name, node.type, variable, node.function, value, tests, node.place))
-        scope.meaning[node.result or f"{node.type}.{node.function}"] = Name(name, node.place)
+        for written in ("avg", "average") if node.function == "avg" else (node.function,):
+            scope.meaning[node.result or f"{node.type}.{written}"] = Name(name, node.place)
         return name
 
     def target(self, written: str, place: Place, scope: Scope) -> tuple[str, str]:

@@ -37,11 +37,8 @@ REFERENCE_DIGITS = 500
 MAX_TEXT = 1_000
 """Longest text value: status words and reasons, not documents. Also stops texts that double in a loop."""
 
-MAX_CYCLES = 100
-"""Most cycles of forward chaining, as the published engine has it; then the rules that still fire are named."""
-
 MAX_FIRINGS = 10_000
-"""Most firings of one evaluation over facts; then the rules that still fire are named."""
+"""Most firings of one evaluation; then the rules that still fire are named."""
 
 MAX_LOOKS = 10_000_000
 """Facts that the agenda looks at in one evaluation: a minute or two, which joins without a key pass with few facts."""

@@ -1,14 +1,15 @@
 """The reference engine: an obvious interpreter over `Decimal`. The oracle of all other engines, and what explains.
 
-Forward chaining as published: cycles through all rules in firing order; a rule whose condition holds fires at once and
-later rules see the new values; it ends when a cycle fires nothing. Two meanings are made precise here: a no-loop rule
-fires at most once per evaluation, and any other rule fires again only after a field its condition reads has changed.
+    repeat: of the rules that can fire take the one with the highest salience, fire it, and look again from the top
+
+A no-loop rule fires at most once per evaluation, any other again only after a field that its condition reads has changed.
+It ends when no rule can fire, or with an error that names those that still do.
 """
 
 from __future__ import annotations
 
 import decimal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -32,7 +33,7 @@ from restock.engine.rules.ir import (
     RuleIR,
     Value,
 )
-from restock.engine.rules.limits import MAX_CYCLES, REFERENCE_DIGITS
+from restock.engine.rules.limits import MAX_FIRINGS, REFERENCE_DIGITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +68,48 @@ def run(source: SourceText, program: Program, inputs: Mapping[str, Value]) -> Ru
         if output.default is not None:
             values.setdefault(output.name, output.default)
     fields = program.fields()
+    readers = _readers(program)
     firings: list[Firing] = []
-    seen: dict[str, tuple[Value, ...]] = {}
-    for _ in range(MAX_CYCLES):
-        before = len(firings)
-        for rule in program.rules:
-            watched = tuple(values[name] for name in rule.condition_reads)
-            if rule.name in seen and (rule.no_loop or seen[rule.name] == watched):
-                continue
-            try:
-                if evaluate(rule.condition, values):
-                    seen[rule.name] = watched
-                    firings.append(_fire(source, rule, values, fields))
-            except Undefined as undefined:
-                raise source.error(undefined.place, f"Rule {rule.name}: {undefined}") from None
-        if len(firings) == before:
-            return Run(values, tuple(firings))
-    looping = dict.fromkeys(firing.rule.name for firing in firings[before:])
-    message = f"The rules do not settle within {MAX_CYCLES} cycles; still firing: {', '.join(looping)}."
-    raise source.error(program.rules[0].place, message)
+    settled: set[str] = set()  # rules with nothing to do until a field that their condition reads changes
+    spent: set[str] = set()  # no-loop rules that fired
+    while (chosen := next((rule for rule in program.rules if rule.name not in settled), None)) is not None:
+        settled.add(chosen.name)
+        if not _holds(source, chosen, values):
+            continue
+        before = {write.target: values[write.target] for write in chosen.writes}
+        firings.append(_fire(source, chosen, values, fields))
+        if len(firings) >= MAX_FIRINGS:
+            raise never_settles(source, chosen.place, [firing.rule.name for firing in firings])
+        if chosen.no_loop:
+            spent.add(chosen.name)
+        for name, value in before.items():
+            if values[name] != value:
+                settled -= readers.get(name, set()) - spent
+    return Run(values, tuple(firings))
+
+
+def _readers(program: Program) -> dict[str, set[str]]:
+    """Give for each field the rules whose condition reads it."""
+    readers: dict[str, set[str]] = {}
+    for rule in program.rules:
+        for name in rule.condition_reads:
+            readers.setdefault(name, set()).add(rule.name)
+    return readers
+
+
+def never_settles(source: SourceText, place: Place, fired: Sequence[str]) -> RuleError:
+    """Give the error of rules that fire without end: it names those that fired last."""
+    looping = dict.fromkeys(fired[-100:])
+    return source.error(
+        place, f"The rules do not settle within {MAX_FIRINGS} firings; still firing: {', '.join(looping)}."
+    )
+
+
+def _holds(source: SourceText, rule: RuleIR, values: Mapping[str, Value]) -> bool:
+    try:
+        return evaluate(rule.condition, values) is True
+    except Undefined as undefined:
+        raise source.error(undefined.place, f"Rule {rule.name}: {undefined}") from None
 
 
 def plain_values(values: Mapping[str, Value]) -> dict[str, Value]:

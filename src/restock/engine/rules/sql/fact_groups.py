@@ -132,6 +132,12 @@ def _key(source: SourceText, one: Aggregate) -> Key:
 
 def _refuse(source: SourceText, program: FactProgram, plan: GroupPlan) -> None:
     """Refuse what one pass over rows would read otherwise: facts that the rules change, and what may be absent."""
+    names = [one.name for one in program.types]
+    for group in (names, *([one.name for one in kind.fields] for kind in program.types)):
+        lowered = [name.lower() for name in group]
+        double = next((name for name in group if lowered.count(name.lower()) > 1), "")
+        if double:
+            raise _refused(source, f"another name differs from {double} only in case")
     own = {one.name for one in program.type(plan.type).fields if one.derived}
     for one in plan.aggregates:
         read = fields_read(one.value, *one.filters, *(there for there, _ in one.keys))

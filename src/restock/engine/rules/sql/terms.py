@@ -23,6 +23,10 @@ NO_COLUMNS: Final[frozenset[str]] = frozenset()
 class SqlRefused(InvalidInput):
     """SQL cannot run these rules; the message says which and why."""
 
+    def reason(self, rulebook: str) -> str:
+        """Give the why alone, to stand inside a sentence."""
+        return self.what.removeprefix(f"SQL cannot run {rulebook}: ").removesuffix(".")
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
