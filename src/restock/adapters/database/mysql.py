@@ -69,9 +69,21 @@ async def connected(place: Place) -> Connection:
         conv=_CONVERSIONS,
         ssl=place.tls(),
     )
-    for each in _SESSION.split("; "):
-        await sent(connection, each)
+    try:
+        for each in _SESSION.split("; "):
+            await sent(connection, each)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+async def ended(connection: Connection) -> None:
+    """Take leave of the server; of one that is gone none is taken."""
+    try:
+        await connection.ensure_closed()
+    except _BROKEN:
+        connection.close()
 
 
 class MySqlTransaction:
@@ -139,16 +151,15 @@ class MySqlDatabase(GroupCommit):
         """Finish what waits and close the connections."""
         await self.finish()
         for connection in [*self._free, *([self._writer] if self._writer else [])]:
-            await connection.ensure_closed()
+            await ended(connection)
+        await asyncio.sleep(0)  # transports that were closed let go of their sockets in the loop's next turn
         self._free, self._writer = [], None
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[Connection]:
         """Lend a connection. One that failed, or whose query was cancelled, is not used again."""
         async with self._room:
-            connection = self._free.pop() if self._free else None
-            if connection is None or not connection.connected:
-                connection = await connected(self.place)
+            connection = await self._usable(self._free.pop() if self._free else None)
             try:
                 yield connection
             except BaseException:
@@ -180,12 +191,19 @@ class MySqlDatabase(GroupCommit):
 
     async def _turn(self) -> Connection:
         """Begin a transaction and wait until no other process writes to this database."""
-        if self._writer is None or not self._writer.connected:
-            self._writer = await connected(self.place)
-        await self._writer.begin()
-        async with self._writer.cursor() as cursor:
-            await cursor.execute(_TAKE_TURN)
-        return self._writer
+        self._writer, former = None, self._writer
+        connection = self._writer = await self._usable(former)
+        await connection.begin()
+        await sent(connection, _TAKE_TURN)
+        return connection
+
+    async def _usable(self, connection: Connection | None) -> Connection:
+        """Give a connection that the server has not ended: this one, or a new one."""
+        if connection is not None:
+            if connection.connected:
+                return connection
+            connection.close()
+        return await connected(self.place)
 
     async def _run_unit(self, connection: Connection, waiting: Waiting) -> Outcome:
         """Run one unit; undo it alone when it raises. Raises what ends the whole group."""

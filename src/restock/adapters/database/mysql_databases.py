@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from asyncmy.connection import Connection
 from asyncmy.errors import MySQLError
 
-from restock.adapters.database.mysql import MySqlDatabase, connected, sent
+from restock.adapters.database.mysql import MySqlDatabase, connected, ended, sent
 from restock.adapters.database.mysql_errors import translated
 from restock.adapters.database.mysql_place import Place
 from restock.core.errors import StorageUnusable
@@ -119,4 +119,4 @@ async def _asking(place: Place) -> AsyncIterator[Connection]:
     except (MySQLError, OSError) as error:
         raise translated(error, what) from error
     finally:
-        await connection.ensure_closed()
+        await ended(connection)

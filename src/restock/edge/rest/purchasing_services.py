@@ -101,7 +101,7 @@ def routes(app: Served) -> list[Route]:
 
 
 def _reading(name: str, path: str, summary: str, reply: type, call: Callable[[str], Awaitable[object]]) -> Route:
-    route = Route(name, "GET", path, summary, ProductRequest, reply, _later, tag="published services", as_row=True)
+    route = Route(name, "GET", path, summary, ProductRequest, reply, _later, tag="published services")
     read = from_query(route)
 
     async def handle(request: Request) -> Answer:
