@@ -1,4 +1,9 @@
-"""The `restock` command: gives the command line the program it drives. Nothing heavy is loaded before a command asks."""
+"""The `restock` command: gives the command line the program it drives.
+
+Everything but the command line is imported where it is used: `restock --help`, completion and `decide` must not pay the half
+second that the whole program takes to load, and a wrong setting must not stop them. `tests/cli/test_cli_help.py` says which
+commands load nothing heavy.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +62,7 @@ class Program:
     @asynccontextmanager
     async def opened(self, clock: Clock | None = None, ids: Ids | None = None) -> AsyncIterator[Running]:
         """Open everything; a command writes order files itself, without a process of its own for them."""
-        from restock.app import opened  # noqa: PLC0415 - half a second that help and decide do not pay
+        from restock.app import opened
 
         async with opened(replace(self._loaded[0], dispatch_process=False), clock, ids) as app:
             yield app
@@ -65,7 +70,7 @@ class Program:
     @asynccontextmanager
     async def background(self, app: Running) -> AsyncIterator[bool]:
         """Own the background work of the home, if nobody else does; say whether."""
-        from restock.app import background  # noqa: PLC0415 - loaded already with `opened`
+        from restock.app import background
 
         async with background(cast("App", app)) as mine:
             yield mine
@@ -73,7 +78,7 @@ class Program:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Keep servers and other background work out."""
-        from restock.adapters.database.embedded import exclusive  # noqa: PLC0415 - few commands touch stores
+        from restock.adapters.database.embedded import exclusive
 
         with exclusive(self.home, "server", BUSY), exclusive(self.home, "background", BUSY):
             yield
@@ -81,8 +86,8 @@ class Program:
     @asynccontextmanager
     async def streams(self) -> AsyncIterator[tuple[Stream, Stream]]:
         """Open the embedded log and the stream on Kafka."""
-        from restock.adapters.streams import both_streams  # noqa: PLC0415 - one command moves streams
-        from restock.core.clock import SystemClock  # noqa: PLC0415 - one command moves streams
+        from restock.adapters.streams import both_streams
+        from restock.core.clock import SystemClock
 
         async with both_streams(self._loaded[0], SystemClock()) as streams:
             yield streams
@@ -101,7 +106,7 @@ class Program:
 
     def rulebook_cases(self, name: str) -> tuple[str, str]:
         """Give the file name and the text of the cases of a rulebook of the library; no text when there are none."""
-        from restock.engine.rules.case_file import SUFFIX  # noqa: PLC0415 - few commands read rulebooks
+        from restock.engine.rules.case_file import SUFFIX
 
         active = self._in_force.get(name)
         if active is not None:
@@ -111,36 +116,36 @@ class Program:
 
     def rulebook_text(self, path: Path) -> str:
         """Read a rulebook file."""
-        from restock.decisions.library import read  # noqa: PLC0415 - few commands read rulebooks
+        from restock.decisions.library import read
 
         return read(path)
 
     def backup(self, target: Path) -> list[Path]:
         """Copy every store as of one moment."""
-        from restock.adapters.database.embedded import backup  # noqa: PLC0415 - few commands touch stores
+        from restock.adapters.database.embedded import backup
 
         self._refuse_server("backed up")
         return backup(self.home, target)
 
     def restore(self, source: Path) -> list[Path]:
         """Put a backup in the place of the stores."""
-        from restock.adapters.database.embedded import restore  # noqa: PLC0415 - few commands touch stores
-        from restock.services import SCHEMAS  # noqa: PLC0415 - few commands touch stores
+        from restock.adapters.database.embedded import restore
+        from restock.services import SCHEMAS
 
         self._refuse_server("restored")
         return restore(source, self.home, list(SCHEMAS))
 
     def setup_databases(self) -> list[str]:
         """Make the databases that are missing on the server of the settings; give the names of those made."""
-        from restock.adapters.stores import set_up  # noqa: PLC0415 - few commands touch stores
-        from restock.services import SCHEMAS  # noqa: PLC0415 - few commands touch stores
+        from restock.adapters.stores import set_up
+        from restock.services import SCHEMAS
 
         return _beside(set_up(self._loaded[0], list(SCHEMAS)))
 
     def _refuse_server(self, done: str) -> None:
         host = self._loaded[0].db_host
         if host:
-            from restock.core.errors import Refused  # noqa: PLC0415 - only in refusing
+            from restock.core.errors import Refused
 
             raise Refused(
                 f"The databases are on {host} and are {done} there.",
@@ -159,7 +164,7 @@ class Program:
 
     def _ports(self, services: Sequence[str]) -> dict[str, int]:
         """Give the published ports of one service, as far as nobody set others."""
-        from restock.services import SERVICES  # noqa: PLC0415 - no other command serves
+        from restock.services import SERVICES
 
         if len(services) != 1:
             return {}
@@ -169,9 +174,9 @@ class Program:
         return {name: port for name, port in ports.items() if name in unset}
 
     def _served(self, settings: Settings, announce: Callable[[str], None], access_log: bool, alone: str) -> int:
-        from restock.adapters.database.embedded import exclusive  # noqa: PLC0415 - no other command serves
-        from restock.app import background, opened  # noqa: PLC0415 - no other command serves
-        from restock.edge.rest import server  # noqa: PLC0415 - no other command serves
+        from restock.adapters.database.embedded import exclusive
+        from restock.app import background, opened
+        from restock.edge.rest import server
 
         async def session() -> int:
             async with AsyncExitStack() as stack:
@@ -192,13 +197,13 @@ class Program:
 
     @cached_property
     def _loaded(self) -> tuple[Settings, list[Origin]]:
-        from restock.settings import with_origins  # noqa: PLC0415 - a wrong setting must not stop --help
+        from restock.settings import with_origins
 
         return with_origins(self._flags)
 
     @cached_property
     def _library(self) -> Library:
-        from restock.decisions.library import Library  # noqa: PLC0415 - few commands read rulebooks
+        from restock.decisions.library import Library
 
         library = Library(self.home / "rulebooks")
         library.use({name: (one.version.version, one.text) for name, one in self._in_force.items()})
@@ -206,35 +211,26 @@ class Program:
 
     @cached_property
     def _in_force(self) -> Mapping[str, InForce]:
-        """What was activated in this home, by name; its file is asked, and nothing opened."""
-        from restock.adapters.database.glance import has_rows  # noqa: PLC0415 - few commands read rulebooks
+        """What was activated in this home, by name; its database is asked, and the program not opened."""
+        from restock.adapters.database.glance import has_rows
 
-        store = self.home / "stores" / "decisions.db"
-        if self._loaded[0].db_host:
-            return self._in_force_there()
-        if not has_rows(store, "rulebook_life"):
+        settings, file = self._loaded[0], self.home / "stores" / "decisions.db"
+        if not settings.db_host and not has_rows(file, "rulebook_life"):
             return {}  # at the price of a glance: the statements cost a quarter of such a command
-        from restock.adapters.database.sqlite import peek  # noqa: PLC0415 - few homes have such rows
-        from restock.core.clock import SystemClock, timestamp  # noqa: PLC0415 - few homes have such rows
-        from restock.decisions import life_store  # noqa: PLC0415 - few homes have such rows
+        from restock.adapters.database.sqlite import peek
+        from restock.adapters.stores import asked
+        from restock.core.clock import SystemClock, timestamp
+        from restock.decisions import life_store
 
-        found = peek(store, life_store.IN_FORCE, life_store.IN_FORCE_PARAMETERS)
-        return life_store.now_in_force([life_store.in_force(row) for row in found], timestamp(SystemClock().now()))
-
-    def _in_force_there(self) -> Mapping[str, InForce]:
-        """What was activated, asked of the server."""
-        from restock.adapters.stores import asked  # noqa: PLC0415 - few homes have a server
-        from restock.core.clock import SystemClock, timestamp  # noqa: PLC0415 - as above
-        from restock.decisions import life_store  # noqa: PLC0415 - as above
-
-        found = _beside(asked(self._loaded[0], "decisions", life_store.IN_FORCE, life_store.IN_FORCE_PARAMETERS))
+        question = (life_store.IN_FORCE, life_store.IN_FORCE_PARAMETERS)
+        found = _beside(asked(settings, "decisions", *question)) if settings.db_host else peek(file, *question)
         return life_store.now_in_force([life_store.in_force(row) for row in found], timestamp(SystemClock().now()))
 
 
 def _beside(work: Coroutine[object, object, T]) -> T:
     """Run a coroutine to its end on a thread of its own: the caller may be inside a loop that waits for nobody."""
-    import asyncio  # noqa: PLC0415 - help and decide do not pay for it
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - as above
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
@@ -243,13 +239,13 @@ def _beside(work: Coroutine[object, object, T]) -> T:
 def _grpc(app: App, settings: Settings, service: str) -> AbstractAsyncContextManager[str]:
     """Serve the published gRPC interfaces, or that of one service. Raises InvalidInput without the extra."""
     if not find_spec("grpc"):
-        from restock.core.errors import InvalidInput  # noqa: PLC0415 - only where the extra is missing
+        from restock.core.errors import InvalidInput
 
         raise InvalidInput(
             "gRPC needs the extra grpc.", field="grpc_port", remedy="Install restock[grpc], or set the port to 0."
         )
-    from restock.edge.grpc.offers import offers  # noqa: PLC0415 - an extra, not always installed
-    from restock.edge.grpc.server import serving  # noqa: PLC0415 - as above
+    from restock.edge.grpc.offers import offers
+    from restock.edge.grpc.server import serving
 
     return serving(offers(app, service), app.clock, settings.host, settings.grpc_port)
 

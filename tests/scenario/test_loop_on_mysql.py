@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from uuid import uuid4
 import pytest
 from scenario_world import START, business_state, check_supply, load, run_loop, unlooped
 
+from restock.__main__ import Program
 from restock.adapters.database.mysql import connected, sent
 from restock.adapters.database.mysql_place import server_of
 from restock.adapters.stores import set_up
@@ -138,3 +139,13 @@ def test_many_callers_of_two_processes_order_one_need_once(settings: Settings) -
             assert len(made) == len([reply for reply in replies if reply.po]) == len(PRODUCTS)
 
     unlooped(lived())
+
+
+def test_a_command_in_the_middle_of_its_work_finds_the_rulebook_in_force(settings: Settings) -> None:
+    flags = {each.name: getattr(settings, each.name) for each in fields(settings)}
+
+    async def asked() -> str:
+        async with life_on_a_server(settings):
+            return Program(flags).rulebook("purchasing").name  # asks the server while a loop is running
+
+    assert unlooped(asked()) == "purchasing.grl"

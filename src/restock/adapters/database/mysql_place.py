@@ -10,7 +10,7 @@ from typing import Protocol
 from restock.core.errors import InvalidInput
 
 DEVELOPMENT_PASSWORD = "restock"  # noqa: S105 - refused everywhere but on loopback
-"""What `scripts/mariadb` sets."""
+"""What people set for a trial, as the name of the user."""
 
 
 class ServerSettings(Protocol):
