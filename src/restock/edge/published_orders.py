@@ -18,7 +18,6 @@ from restock.edge.purchasing_services import RULEBOOK, Asked
 from restock.inventory.port import PositionsRequest
 from restock.purchasing.model import PurchaseOrder, State
 from restock.purchasing.port import ChangeRequest, CreateRequest, NewLine, NewOrder, OrderRequest, PlansRequest
-from restock.replenishment.operations import amounts
 from restock.suppliers.port import OffersRequest
 from restock.units.model import factor_between
 from restock.units.port import ConversionsRequest
@@ -180,7 +179,10 @@ def _order(
         supplier_name=str(terms["supplier_name"]),
         currency=str(terms["currency"]),
         lines=[line],
-        **amounts(outputs),
+        total_amount=outputs["total_amount"],
+        discount_amount=outputs["discount_amount"],
+        tax_amount=outputs["tax_amount"],
+        grand_total=outputs["grand_total"],
         state=outputs["po_status"],
         reason=", ".join(decision.fired),
         decision_id=decision.decision_id,
