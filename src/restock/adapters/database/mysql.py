@@ -33,6 +33,9 @@ DIALECT = mysql_dialect(paramstyle="named")
 READERS = 8
 """Connections that read at the same time: a flow fetches five things at once."""
 
+STATEMENTS = 256
+"""Statements that a connection keeps prepared."""
+
 LOCK_WAIT_SECONDS = 30
 """How long a group waits for another process that writes: longer than any group, shorter than a person's patience."""
 
@@ -67,6 +70,7 @@ async def connected(place: Place) -> Connection:
         autocommit=True,
         client_flag=FOUND_ROWS,  # an update counts the rows it found, as on SQLite
         conv=_CONVERSIONS,
+        stmt_cache_size=STATEMENTS,
         ssl=place.tls(),
     )
     try:
