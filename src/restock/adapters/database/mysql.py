@@ -42,7 +42,7 @@ LOCK_WAIT_SECONDS = 30
 TOGETHER_BYTES = 256 << 10
 """Changes of several rows are sent together up to this size; each alone would wait for its own answer."""
 
-_TAKE_TURN = "UPDATE turn SET writes = writes + 1 WHERE number = 1"
+_TAKE_TURN = "BEGIN; UPDATE turn SET writes = writes + 1 WHERE number = 1"
 _WRITES = "SELECT writes FROM turn WHERE number = 1"
 
 _SESSION = (
@@ -74,8 +74,7 @@ async def connected(place: Place) -> Connection:
         ssl=place.tls(),
     )
     try:
-        for each in _SESSION.split("; "):
-            await sent(connection, each)
+        await sent(connection, _SESSION)
     except BaseException:
         connection.close()
         raise
@@ -178,7 +177,8 @@ class MySqlDatabase(GroupCommit):
             self._let_go()
             return fail_all(group, translated(error, self.place.database))
         try:
-            outcomes = [(waiting, await self._run_unit(connection, waiting)) for waiting in group]
+            run = self._run_alone if len(group) == 1 else self._run_unit
+            outcomes = [(waiting, await run(connection, waiting)) for waiting in group]
             if all(problem is not None for _, (_, problem) in outcomes):
                 await connection.rollback()
                 return tell_all(outcomes)
@@ -197,7 +197,6 @@ class MySqlDatabase(GroupCommit):
         """Begin a transaction and wait until no other process writes to this database."""
         self._writer, former = None, self._writer
         connection = self._writer = await self._usable(former)
-        await connection.begin()
         await sent(connection, _TAKE_TURN)
         return connection
 
@@ -210,16 +209,21 @@ class MySqlDatabase(GroupCommit):
         return await connected(self.place)
 
     async def _run_unit(self, connection: Connection, waiting: Waiting) -> Outcome:
-        """Run one unit; undo it alone when it raises. Raises what ends the whole group."""
+        """Run one unit among others; undo it alone when it raises. Raises what ends the whole group."""
         await sent(connection, "SAVEPOINT unit")
+        outcome = await self._run_alone(connection, waiting)
+        if outcome[1] is not None:
+            await sent(connection, "ROLLBACK TO unit")
+        return outcome
+
+    async def _run_alone(self, connection: Connection, waiting: Waiting) -> Outcome:
+        """Run the only unit of a group: undoing the group undoes it. Raises what ends the whole group."""
         try:
-            result = await waiting.unit(MySqlTransaction(connection, self.place.database))
+            return await waiting.unit(MySqlTransaction(connection, self.place.database)), None
         except _BROKEN:
             raise
         except Exception as error:
-            await sent(connection, "ROLLBACK TO unit")
             return None, error
-        return result, None
 
     def _let_go(self) -> None:
         if self._writer is not None:
@@ -228,9 +232,11 @@ class MySqlDatabase(GroupCommit):
 
 
 async def sent(connection: Connection, text: str) -> None:
-    """Run a statement that gives nothing."""
+    """Run statements that give nothing, in one round trip. Raises what the driver raises for the first that fails."""
     async with connection.cursor() as cursor:
         await cursor.execute(text)
+        while await cursor.nextset():
+            pass
 
 
 async def query(connection: Connection, statement: Statement, parameters: Mapping[str, object]) -> list[Row]:
