@@ -219,7 +219,7 @@ async def _wired(settings: Settings, databases: Databases, files: OrderFiles, cl
     relays = [
         Relay(databases["oms"], orders_store.OUTBOX_EVENTS, stream, framed),
         Relay(databases["inventory"], inventory_store.OUTBOX, stream, framed),
-        Relay(databases["po"], purchasing_tables.OUTBOX, stream, framed),
+        Relay(databases["po"], purchasing_tables.OUTBOX, stream, framed, aside=True),
     ]
     dispatcher = Dispatcher(databases["po"], files, clock, replenishment.busy)
     for database, relay in zip(("oms", "inventory", "po"), relays, strict=True):
@@ -297,6 +297,7 @@ def _subscribers(
             inventory,
             inventory_store.RECEIPTS_INBOX,
             types=["GoodsReceived"],
+            aside=True,
             on_bad=letters.of("inventory.receipts"),
         ),
         Subscriber(
