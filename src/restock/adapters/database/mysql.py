@@ -8,8 +8,8 @@ about isolation. Groups make up for it: a hundred units share one turn and one f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, cast
 
 import asyncmy
@@ -23,7 +23,9 @@ from sqlalchemy.dialects.mysql import dialect as mysql_dialect
 from restock.adapters.database.groups import GroupCommit, Outcome, Waiting, fail_all, tell_all
 from restock.adapters.database.mysql_errors import LOST, UNDONE, number_of, translated
 from restock.adapters.database.mysql_place import Place
+from restock.adapters.database.mysql_rows import Rows
 from restock.core import failpoint as failpoints
+from restock.core.errors import RestockError
 from restock.core.failpoint import failpoint
 from restock.engine.database.port import Parameters, Row
 from restock.engine.database.statement import MAX_LIST, Statement
@@ -95,28 +97,49 @@ class MySqlTransaction:
     def __init__(self, connection: Connection, place: str) -> None:
         self._connection = connection
         self._place = place
+        self._rows = Rows(connection)
 
     async def read(self, statement: Statement, parameters: Parameters | None = None) -> list[Row]:
         """Give all rows of a query."""
+        await self.settle()
         return await query(self._connection, statement, parameters or {})
 
     async def write(self, statement: Statement, parameters: Parameters | None = None) -> int:
         """Run one change; give the number of rows it touched."""
-        return await self.write_many(statement, [parameters or {}])
+        touched = await self.write_many(statement, [parameters or {}])
+        await self.settle()
+        return touched
 
     async def write_many(self, statement: Statement, rows: Sequence[Parameters]) -> int:
-        """Run one change once per row."""
+        """Run one change once per row; rows of an INSERT are only sent, and what they raise is raised later."""
         if not rows:
             return 0
         if failpoints.armed:
             failpoint(f"{self._place}.statement")
         compiled = statement.compiled(DIALECT)
-        try:
+        values = [tuple(compiled.values(row)) for row in rows]
+        is_insert = compiled.text.startswith("INSERT")
+        with self._translating():
+            if is_insert and await self._rows.send(compiled.text, values):
+                return len(values)
+            await self._rows.settle()
             async with self._connection.cursor() as cursor:
-                if len(rows) > 1 and compiled.text.startswith("INSERT"):
-                    return await cursor.executemany(compiled.text, [tuple(compiled.values(row)) for row in rows]) or 0
-                texts = [cursor.mogrify(compiled.text, tuple(compiled.values(row))) for row in rows]
-                return sum([await _changed(cursor, part) for part in _together(texts)])
+                if is_insert and not self._rows.possible:
+                    await cursor.executemany(compiled.text, values)
+                    return len(values)
+                texts = [cursor.mogrify(compiled.text, one) for one in values]
+                touched = sum([await _changed(cursor, part) for part in _together(texts)])
+                return len(values) if is_insert else touched  # a row that is replaced counts twice there
+
+    async def settle(self) -> None:
+        """Wait for the answers to what was sent. Raises KeyTaken and the like for it."""
+        with self._translating():
+            await self._rows.settle()
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
         except MySQLError as error:
             if number_of(error) in LOST | UNDONE:
                 raise
@@ -218,12 +241,17 @@ class MySqlDatabase(GroupCommit):
 
     async def _run_alone(self, connection: Connection, waiting: Waiting) -> Outcome:
         """Run the only unit of a group: undoing the group undoes it. Raises what ends the whole group."""
+        transaction = MySqlTransaction(connection, self.place.database)
         try:
-            return await waiting.unit(MySqlTransaction(connection, self.place.database)), None
+            result = await waiting.unit(transaction)
+            await transaction.settle()
         except _BROKEN:
             raise
         except Exception as error:
+            with suppress(RestockError):  # what it sent before it failed is undone with it
+                await transaction.settle()
             return None, error
+        return result, None
 
     def _let_go(self) -> None:
         if self._writer is not None:

@@ -39,7 +39,10 @@ class Transaction(Protocol):
         ...
 
     async def write_many(self, statement: Statement, rows: Sequence[Parameters]) -> int:
-        """Run one change once per row; give the number of rows touched in all. Raises KeyTaken."""
+        """Run one change once per row; give the number of rows touched in all.
+
+        Raises KeyTaken, now or from a later call, at the latest when the unit ends: only `write` tells the unit at once.
+        """
         ...
 
 
