@@ -22,6 +22,7 @@ from restock.core.clock import Clock, timestamp
 from restock.core.collector import collected_seldom
 from restock.core.errors import InvalidInput, Unavailable
 from restock.edge.rest.application import Access, Application
+from restock.edge.rest.probes import Condition
 from restock.edge.rest.protocol import Connection, Door
 from restock.edge.rest.served import Served
 
@@ -85,6 +86,7 @@ async def serve(
     stop: asyncio.Event | None = None,
     access_log: bool = False,
     service: str = "",
+    condition: Condition | None = None,
 ) -> int:
     """Serve until a signal or `stop`; give the exit code. Raises InvalidInput for the host, Unavailable for a busy port.
 
@@ -94,7 +96,7 @@ async def serve(
     stop = stop or asyncio.Event()
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(AccessLog(app.clock)) if access_log else None
-        application = Application(app, log, service)
+        application = Application(app, log, service, condition)
         listener = stack.enter_context(contextlib.closing(bound(settings.host, settings.port)))
         door, at_once = Door(application), asyncio.Event()
         async with _background_work(app, background):
@@ -107,7 +109,7 @@ async def serve(
                 await stop.wait()
                 await _leave(door, listening, at_once)
             sweeping.cancel()
-            await app.replenishment.drain()
+            await app.drain()
         return 1 if at_once.is_set() else 0
 
 
@@ -181,7 +183,7 @@ async def _swept(door: Door) -> None:
 async def _leave(door: Door, listening: asyncio.Server, at_once: asyncio.Event) -> None:
     """Take nobody in any more; let callers go by themselves; finish what is inside; give up what takes too long."""
     listening.close()
-    door.condition.draining = True
+    door.condition.leave()
     await _gone(door, LEAVE_SECONDS, at_once)
     for each in list(door.connections):
         each.finish()
