@@ -8,8 +8,8 @@ about isolation. Groups make up for it: a hundred units share one turn and one f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import asyncmy
@@ -23,17 +23,15 @@ from sqlalchemy.dialects.mysql import dialect as mysql_dialect
 from restock.adapters.database.groups import GroupCommit, Outcome, Waiting, fail_all, tell_all
 from restock.adapters.database.mysql_errors import LOST, UNDONE, number_of, translated
 from restock.adapters.database.mysql_place import Place
+from restock.adapters.database.mysql_pool import Readers
 from restock.adapters.database.mysql_rows import Rows
 from restock.core import failpoint as failpoints
 from restock.core.errors import RestockError
 from restock.core.failpoint import failpoint
-from restock.engine.database.port import Parameters, Row
+from restock.engine.database.port import Parameters, Pool, Row
 from restock.engine.database.statement import MAX_LIST, Statement
 
 DIALECT = mysql_dialect(paramstyle="named")
-
-READERS = 8
-"""Connections that read at the same time: a flow fetches five things at once."""
 
 STATEMENTS = 256
 """Statements that a connection keeps prepared."""
@@ -66,7 +64,7 @@ async def connected(place: Place) -> Connection:
         host=place.host,
         port=place.port,
         user=place.user,
-        password=place.password,
+        password=place.secret(),
         db=place.database,
         charset="utf8mb4",
         autocommit=True,
@@ -153,13 +151,12 @@ class MySqlDatabase(GroupCommit):
         super().__init__(name)
         self.place = place
         self._writer: Connection | None = None
-        self._free: list[Connection] = []
-        self._room = asyncio.Semaphore(READERS)
+        self._readers = Readers(place.pool_size, lambda: connected(self.place))
 
     async def read(self, statement: Statement, parameters: Parameters | None = None) -> list[Row]:
         """Give all rows of a query over what is committed."""
         try:
-            async with self._reading() as connection:
+            async with self._readers.lent() as connection:
                 return await query(connection, statement, parameters or {})
         except _BROKEN as error:
             raise translated(error, self.place.database) from error
@@ -167,31 +164,24 @@ class MySqlDatabase(GroupCommit):
     async def changes(self) -> int:
         """Give a number that differs once somebody has committed."""
         try:
-            async with self._reading() as connection, connection.cursor() as cursor:
+            async with self._readers.lent() as connection, connection.cursor() as cursor:
                 await cursor.execute(_WRITES)
                 return int((await cursor.fetchone())[0])
         except _BROKEN as error:
             raise translated(error, self.place.database) from error
 
+    @property
+    def pool(self) -> Pool:
+        """How the connections that read stand."""
+        return self._readers.state
+
     async def close(self) -> None:
         """Finish what waits and close the connections."""
         await self.finish()
-        for connection in [*self._free, *([self._writer] if self._writer else [])]:
+        for connection in [*self._readers.taken(), *([self._writer] if self._writer else [])]:
             await ended(connection)
         await asyncio.sleep(0)  # transports that were closed let go of their sockets in the loop's next turn
-        self._free, self._writer = [], None
-
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[Connection]:
-        """Lend a connection. One that failed, or whose query was cancelled, is not used again."""
-        async with self._room:
-            connection = await self._usable(self._free.pop() if self._free else None)
-            try:
-                yield connection
-            except BaseException:
-                connection.close()
-                raise
-            self._free.append(connection)
+        self._writer = None
 
     async def _run_group(self, group: list[Waiting]) -> None:
         try:
@@ -219,17 +209,9 @@ class MySqlDatabase(GroupCommit):
     async def _turn(self) -> Connection:
         """Begin a transaction and wait until no other process writes to this database."""
         self._writer, former = None, self._writer
-        connection = self._writer = await self._usable(former)
+        connection = self._writer = await self._readers.usable(former)
         await sent(connection, _TAKE_TURN)
         return connection
-
-    async def _usable(self, connection: Connection | None) -> Connection:
-        """Give a connection that the server has not ended: this one, or a new one."""
-        if connection is not None:
-            if connection.connected:
-                return connection
-            connection.close()
-        return await connected(self.place)
 
     async def _run_unit(self, connection: Connection, waiting: Waiting) -> Outcome:
         """Run one unit among others; undo it alone when it raises. Raises what ends the whole group."""

@@ -71,6 +71,11 @@ class Rows:
             raise problem
 
 
+def alive(connection: Connection) -> bool:
+    """Tell whether a connection can be used: the server has not ended it while nobody looked."""
+    return connection.connected and not connection._stream_broken  # type: ignore[attr-defined]
+
+
 def _packed(rows: Sequence[tuple[object, ...]], encoding: str) -> bytes | None:
     """Give types and values as the server reads them; None where the driver cannot.
 
