@@ -136,12 +136,19 @@ class Program:
         self._refuse_server("restored")
         return restore(source, self.home, list(SCHEMAS))
 
-    def setup_databases(self) -> list[str]:
-        """Make the databases that are missing on the server of the settings; give the names of those made."""
+    def setup_databases(self) -> tuple[list[str], list[str]]:
+        """Make the databases and users that are missing on the server of the settings; give the names of those made."""
         from restock.adapters.stores import set_up
         from restock.services import SCHEMAS
 
         return _beside(set_up(self._loaded[0], list(SCHEMAS)))
+
+    def migrate(self) -> list[str]:
+        """Make or update every table; give the databases that changed."""
+        from restock.adapters.stores import migrated
+        from restock.services import SCHEMAS
+
+        return _beside(migrated(self._loaded[0], SCHEMAS))
 
     def _refuse_server(self, done: str) -> None:
         host = self._loaded[0].db_host

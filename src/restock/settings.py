@@ -68,6 +68,12 @@ class Settings:
     """The password of that user; give it in the environment."""
     db_password_file: str = ""
     """A file with that password instead. It is read at each new connection, so a new password needs no restart."""
+    db_admin_user: str = ""
+    """Who makes databases, their users and their tables; empty means db_user. Services need not know."""
+    db_admin_password: str = field(default="", repr=False)
+    """The password of that user."""
+    db_admin_password_file: str = ""
+    """A file with that password instead."""
     db_name: str = ""
     """The name of the database of a service that is served alone; empty means its own, such as oms_db."""
     db_prefix: str = ""
@@ -77,8 +83,9 @@ class Settings:
     db_pool_size: int = 8
     """Connections of each database that read at the same time; one more writes."""
     db_own: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict, repr=False)
-    """What differs for one database: for oms, each of `oms_db_host`, `_port`, `_user`, `_password`, `_password_file` and
-    `oms_db` (its name); so too for inventory, supplier, uom, po, decisions, analytics and stream."""
+    """A database may have a server, a user and a name of its own: `oms_db_host`, `oms_db_port`, `oms_db_user`,
+    `oms_db_password` or `oms_db_password_file`, and `oms_db` for its name; so too inventory, supplier, uom, po, decisions,
+    analytics and stream."""
     session_seconds: int = SESSION_SECONDS
     """Silence after which a process that consumes events is taken for dead, and its partitions are given to others."""
     rough_seed: int = 0
@@ -130,7 +137,7 @@ LIMITS = {
 }
 """The least and the most of each number."""
 
-SECRETS = {"db_password", *(f"{name}_db_password" for name in DATABASES)}
+SECRETS = {"db_password", "db_admin_password", *(f"{name}_db_password" for name in DATABASES)}
 """What is never shown."""
 
 CHOICES = {"event_format": ("auto", "json", "avro")}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from restock.adapters.database.embedded import EmbeddedDatabases
-from restock.adapters.database.mysql_place import Place, ServerSettings, server_of
+from restock.adapters.database.mysql_place import Place, ServerSettings, administrator_of, server_of
 from restock.core.errors import InvalidInput, Unavailable
 from restock.engine.database import Databases, Row, Statement
 from restock.engine.database.migrate import Schema
@@ -40,16 +40,31 @@ async def stores_of(settings: StoreSettings, schemas: Mapping[str, Sequence[Sche
     return await open_databases(server, schemas)
 
 
-async def set_up(settings: StoreSettings, names: Sequence[str]) -> list[str]:
-    """Make the databases that are missing on the server; give the names of those made."""
+async def set_up(settings: StoreSettings, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Make the databases and users that are missing on the server; give the names of both that were made."""
     if not settings.db_host:
         raise InvalidInput("is not set.", field="db_host", remedy="Name the server, such as 127.0.0.1.")
-    server = server_of(settings)
+    server, admin = server_of(settings), administrator_of(settings)
     try:
-        from restock.adapters.database.mysql_databases import setup  # noqa: PLC0415 - an extra
+        from restock.adapters.database.mysql_databases import setup, setup_users  # noqa: PLC0415 - an extra
     except ImportError:
         raise _no_driver(settings) from None
-    return await setup(server, names)
+    return await setup(admin, names), await setup_users(admin, server, names)
+
+
+async def migrated(settings: StoreSettings, schemas: Mapping[str, Sequence[Schema]]) -> list[str]:
+    """Make or update the tables, as the administrator if there is one; give the databases that changed."""
+    if not settings.db_host:
+        _refuse_some(settings)
+        embedded = EmbeddedDatabases(settings.home, schemas)
+        await embedded.close()
+        return embedded.migrated
+    admin = administrator_of(settings)
+    try:
+        from restock.adapters.database.mysql_databases import migrate_all  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise _no_driver(settings) from None
+    return await migrate_all(admin, schemas)
 
 
 async def asked(settings: StoreSettings, name: str, statement: Statement, parameters: Parameters) -> list[Row]:

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
-import asyncmy
 from asyncmy.connection import Connection
 from asyncmy.constants.CLIENT import FOUND_ROWS
 from asyncmy.constants.FIELD_TYPE import NEWDECIMAL
@@ -21,10 +20,10 @@ from asyncmy.errors import MySQLError
 from sqlalchemy.dialects.mysql import dialect as mysql_dialect
 
 from restock.adapters.database.groups import GroupCommit, Outcome, Waiting, fail_all, tell_all
+from restock.adapters.database.mysql_driver import Rows, opened
 from restock.adapters.database.mysql_errors import LOST, UNDONE, number_of, translated
 from restock.adapters.database.mysql_place import Place
 from restock.adapters.database.mysql_pool import Readers
-from restock.adapters.database.mysql_rows import Rows
 from restock.core import failpoint as failpoints
 from restock.core.errors import RestockError
 from restock.core.failpoint import failpoint
@@ -60,7 +59,7 @@ _CONVERSIONS = {**conversions, NEWDECIMAL: int}
 
 async def connected(place: Place) -> Connection:
     """Open a connection. Raises what the driver raises."""
-    connection = await asyncmy.connect(
+    connection = await opened(
         host=place.host,
         port=place.port,
         user=place.user,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,9 @@ DEVELOPMENT_PASSWORDS = frozenset(
     {"", "admin", "changeme", "mariadb", "mysql", "password", "postgres", "restock", "root", "secret", "test"}
 )
 """What people set for a trial, and what examples say; refused everywhere but on loopback."""
+
+
+_NAME = re.compile(r"[0-9A-Za-z_$-]{1,64}")
 
 
 class ServerSettings(Protocol):
@@ -43,6 +47,21 @@ class ServerSettings(Protocol):
     @property
     def db_password_file(self) -> str:
         """A file with the password instead."""
+        ...
+
+    @property
+    def db_admin_user(self) -> str:
+        """Who makes databases, users and tables; empty means db_user."""
+        ...
+
+    @property
+    def db_admin_password(self) -> str:
+        """The password of that user."""
+        ...
+
+    @property
+    def db_admin_password_file(self) -> str:
+        """A file with that password instead."""
         ...
 
     @property
@@ -89,10 +108,12 @@ class Place:
     def of(self, name: str) -> Place:
         """Give the place of one of our databases: `po` is `po_db`, behind the prefix, unless it has a name of its own.
 
-        Raises InvalidInput for plain text or a development password far from here.
+        Raises InvalidInput for an unusable name, and for plain text or a development password far from here.
         """
         own = dict(self.own.get(name, {}))
-        database = own.pop("name", f"{self.prefix}{name}_db")
+        database = str(own.pop("name", f"{self.prefix}{name}_db"))
+        if not _NAME.fullmatch(database):
+            raise InvalidInput(f"{database[:80]!r} is not the name of a database.", field=f"{name}_db")
         if {"password", "password_file"} & own.keys():  # its own stands for either of the common ones
             own = {"password": "", "password_file": "", **own}
         place = replace(self, database=database, own={}, **own)  # type: ignore[arg-type]  # settings has read them
@@ -131,6 +152,25 @@ def server_of(settings: ServerSettings) -> Place:
         own=settings.db_own,
     )
     return _checked(place, "db")
+
+
+def administrator_of(settings: ServerSettings) -> Place:
+    """Give the same server as its administrator asks it. Raises InvalidInput like `server_of`."""
+    server = server_of(settings)
+    if not settings.db_admin_user:
+        return server
+    where = {
+        name: {part: value for part, value in own.items() if part in {"host", "port", "name"}}
+        for name, own in server.own.items()
+    }
+    admin = replace(
+        server,
+        user=settings.db_admin_user,
+        password=settings.db_admin_password,
+        password_file=settings.db_admin_password_file,
+        own=where,
+    )
+    return _checked(admin, "db_admin")
 
 
 def _checked(place: Place, prefix: str) -> Place:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from asyncmy.connection import Connection
 
-from restock.adapters.database.mysql_rows import alive
+from restock.adapters.database.mysql_driver import alive
 from restock.engine.database.port import Pool
 
 Connect = Callable[[], Awaitable[Connection]]

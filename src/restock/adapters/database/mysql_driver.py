@@ -1,11 +1,12 @@
-"""Rows sent to MariaDB without waiting for the answer: the server stores them while the program packs the next.
+"""What we need of the driver beyond its public methods, in this file only; its version is locked.
 
-An INSERT of so many rows touches so many rows or fails, so its answer says nothing that must be known at once. It is read
-before the next statement whose answer is needed, and at the end of the unit at the latest. The server works in the order
-in which it is asked; a failure is told late, and the unit is undone as if it had been told in time.
+Rows sent to MariaDB without waiting for the answer: the server stores them while the program packs the next. An INSERT of so
+many rows touches so many rows or fails, so its answer says nothing that must be known at once. It is read before the next
+statement whose answer is needed, and at the end of the unit at the latest. The server works in the order in which it is
+asked; a failure is told late, and the unit is undone as if it had been told in time.
 
 The driver prepares statements and packs rows (the command COM_STMT_BULK_EXECUTE, which MySQL lacks), but waits for each
-answer. What is used of its inside is in this file only.
+answer, and forgets to announce the command where it asks for TLS.
 """
 
 from __future__ import annotations
@@ -22,9 +23,35 @@ from asyncmy.protocol import pack_bulk_rows
 LARGEST = (1 << 63) - 1
 """The largest number of a column."""
 
+_TLS_REQUEST_BYTES, _EXTENDED_AT = 32, 28
+_CLIENT_MYSQL = 1
+_BULK_OPERATIONS = 4
+
 _BULK_EXECUTE = 0xFA
 _SEND_TYPES = 128
 _FIRST_ANSWER = 1
+
+
+async def opened(**options: Any) -> Connection:
+    """Connect. Raises what the driver raises.
+
+    A server takes what a client can from the first packet, which is the request for TLS if there is one.
+    """
+    made: Any = Connection  # without types
+    connection = made(**options)
+    send = connection.write_packet
+
+    def announcing(payload: bytes) -> None:
+        if len(payload) == _TLS_REQUEST_BYTES and connection._mariadb_ext_caps & _BULK_OPERATIONS:
+            (flags,) = struct.unpack_from("<I", payload)
+            payload = struct.pack("<I", flags & ~_CLIENT_MYSQL) + payload[4:_EXTENDED_AT]
+            payload += struct.pack("<I", _BULK_OPERATIONS)
+        send(payload)
+
+    connection.write_packet = announcing
+    await connection.connect()
+    del connection.write_packet
+    return cast("Connection", connection)
 
 
 class Rows:
