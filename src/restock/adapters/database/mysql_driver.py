@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, cast
 
 from asyncmy.connection import Connection, MySQLResult
@@ -103,7 +104,7 @@ def alive(connection: Connection) -> bool:
     return connection.connected and not connection._stream_broken  # type: ignore[attr-defined]
 
 
-def _packed(rows: Sequence[tuple[object, ...]], encoding: str) -> bytes | None:
+def _packed(rows: Sequence[tuple[Any, ...]], encoding: str) -> bytes | None:
     """Give types and values as the server reads them; None where the driver cannot.
 
     That is a column without any value, or a number that no column holds: it would be packed as a negative one.
@@ -116,6 +117,11 @@ def _packed(rows: Sequence[tuple[object, ...]], encoding: str) -> bytes | None:
         return None
     types, values = packed
     for place in [at for at, kind in enumerate(types[::2]) if kind == LONGLONG]:
-        if max(cast("int", row[place]) for row in rows if row[place] is not None) > LARGEST:
+        numbers = map(itemgetter(place), rows)
+        try:
+            most = max(numbers)
+        except TypeError:  # some are NULL
+            most = max(row[place] for row in rows if row[place] is not None)
+        if most > LARGEST:
             return None
     return bytes(types + values)
