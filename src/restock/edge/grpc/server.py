@@ -1,4 +1,4 @@
-"""The gRPC server: plain text on loopback, health, reflection; it stops when what is inside is finished."""
+"""The gRPC server: TLS on both sides, or plain text on loopback; health, reflection; it finishes what is inside."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from restock.edge.grpc.messages import message, service
 from restock.edge.grpc.serving_ports import port_handlers
 from restock.edge.rest.probes import Condition
 from restock.edge.rest.server import bound
+from restock.edge.tls import Identity
 
 LIVE, READY = "live", "ready"
 """The names under which `grpc.health.v1` tells whether the process turns, and whether calls are welcome."""
@@ -49,6 +50,8 @@ class Served(NamedTuple):
     ports: Mapping[str, object] = {}
     condition: Condition | None = None
     """Says whether calls are welcome; without it they always are."""
+    identity: Identity | None = None
+    """Whose certificates are shown and asked for; without it plain text is spoken, on loopback."""
 
 
 @asynccontextmanager
@@ -57,7 +60,7 @@ async def serving(served: Served, host: str, *ports: int) -> AsyncIterator[str]:
 
     Raises InvalidInput for the host, Unavailable for a busy port.
     """
-    addresses = [_free(host, port) for port in ports]
+    addresses = [_free(host, port, secure=served.identity is not None) for port in ports]
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", MOST_BYTES),
@@ -78,7 +81,10 @@ async def serving(served: Served, host: str, *ports: int) -> AsyncIterator[str]:
     reflection.enable_server_reflection((*names, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
     for address in addresses:
         try:
-            server.add_insecure_port(address)
+            if served.identity is None:
+                server.add_insecure_port(address)
+            else:
+                server.add_secure_port(address, _credentials(served.identity))
         except RuntimeError as error:
             raise Unavailable(f"{address} cannot be used: {error}.", remedy="Set another RESTOCK_GRPC_PORT.") from error
     await server.start()
@@ -92,9 +98,19 @@ async def serving(served: Served, host: str, *ports: int) -> AsyncIterator[str]:
         await server.stop(GRACE_SECONDS)
 
 
-def _free(host: str, port: int) -> str:
-    """Give the address of a free port; the host must be of this machine alone."""
-    with closing(bound(host, port, "RESTOCK_GRPC_PORT")) as free:
+def _credentials(identity: Identity) -> Any:
+    """Give what the server shows, and asks of whoever calls; the folder is looked at for each connection."""
+
+    def now() -> Any:
+        pems = identity.pems
+        return grpc.ssl_server_certificate_configuration([(pems.key, pems.certificate)], pems.authority)
+
+    return grpc.dynamic_ssl_server_credentials(now(), now, require_client_authentication=True)
+
+
+def _free(host: str, port: int, *, secure: bool) -> str:
+    """Give the address of a free port; the host must be of this machine alone unless TLS is spoken."""
+    with closing(bound(host, port, "RESTOCK_GRPC_PORT", secure=secure)) as free:
         place, number = free.getsockname()[:2]
     return f"[{place}]:{number}" if ":" in place else f"{place}:{number}"
 
