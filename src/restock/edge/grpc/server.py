@@ -29,6 +29,9 @@ LIVE, READY = "live", "ready"
 LOOK_SECONDS = 1.0
 """How often it is looked whether calls are welcome."""
 
+MOST_CALLS = 1024
+"""Calls inside at once; one more is refused at once with RESOURCE_EXHAUSTED, so that those inside are finished in time."""
+
 GRACE_SECONDS = 10
 """How long calls that are inside may take to finish."""
 
@@ -62,12 +65,13 @@ async def serving(served: Served, host: str, *ports: int) -> AsyncIterator[str]:
     """
     addresses = [_free(host, port, secure=served.identity is not None) for port in ports]
     server = grpc.aio.server(
+        maximum_concurrent_rpcs=MOST_CALLS,
         options=[
             ("grpc.max_receive_message_length", MOST_BYTES),
             ("grpc.so_reuseport", 0),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # neighbours ask every 20 s whether it is there
-        ]
+        ],
     )
     published = [
         grpc.method_handlers_generic_handler(each.name, _handlers(each, served.clock)) for each in served.offers
