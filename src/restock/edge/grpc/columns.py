@@ -38,9 +38,11 @@ class Column(NamedTuple):
 
 
 def encoded(packed: object) -> bytes:
-    """Write packed columns. Raises InvalidInput for a whole number that is too large."""
+    """Write packed columns. Raises InvalidInput for what has no form there."""
     try:
         return _encode(packed)
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"A text is not Unicode: {error.reason}.") from None
     except OverflowError:
         raise InvalidInput("A whole number has more than 64 bits.", remedy="Write it as a decimal.") from None
 
