@@ -136,8 +136,8 @@ class Program:
         self._refuse_server("restored")
         return restore(source, self.home, list(SCHEMAS))
 
-    def setup_databases(self) -> list[str]:
-        """Make the databases that are missing on the server of the settings; give the names of those made."""
+    def setup_databases(self) -> tuple[list[str], list[str]]:
+        """Make the databases and users that are missing on the server of the settings; give the names of those made."""
         from restock.adapters.stores import set_up
         from restock.services import SCHEMAS
 
@@ -154,6 +154,13 @@ class Program:
         from restock.services import SERVICES
 
         return make_certificates(folder, [one.name for one in SERVICES], hosts, SystemClock(), renew=renew)
+
+    def migrate(self) -> list[str]:
+        """Make or update every table; give the databases that changed."""
+        from restock.adapters.stores import migrated
+        from restock.services import SCHEMAS
+
+        return _beside(migrated(self._loaded[0], SCHEMAS))
 
     def _refuse_server(self, done: str) -> None:
         host = self._loaded[0].db_host
