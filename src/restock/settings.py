@@ -63,6 +63,15 @@ class Settings:
     """Room on the disk, in MiB, that is let go when it is full, so that what was accepted can be finished; 0 keeps none."""
     queue_limit: int = 1024
     """Callers that may wait at the flow's door before it answers 503."""
+    log: str = "json"
+    """The form of a server's log on standard error: json or text."""
+    log_level: str = "warning"
+    """The least level that a server logs: info has a line per request and run, warning dead letters, error problems."""
+    trace_one_in: int = 0
+    """Of so many requests that bring no trace one begins a sampled trace; 0 begins none. Traces that callers bring go on."""
+    otlp_endpoint: str = ""
+    """Where the spans of sampled traces are sent by OTLP over HTTP, such as http://127.0.0.1:4318; empty sends none.
+    Without it OTEL_EXPORTER_OTLP_ENDPOINT counts."""
 
     @property
     def in_avro(self) -> bool:
@@ -78,6 +87,7 @@ LIMITS = {
     "session_seconds": (1, 300),  # a second is twice the pause between two signs of life
     "rough_seed": (0, 1_000_000_000),  # any seed
     "ballast_mib": (0, 1_048_576),  # a terabyte
+    "trace_one_in": (0, 1_000_000_000),  # any
     "queue_limit": (1, 1_000_000),  # callers whose sockets one process can hold
 }
 """The least and the most of each number."""
@@ -85,8 +95,16 @@ LIMITS = {
 SECRETS = {"db_password"}
 """What is never shown."""
 
-CHOICES = {"event_format": ("auto", "json", "avro")}
+CHOICES = {
+    "event_format": ("auto", "json", "avro"),
+    "log": ("json", "text"),
+    "log_level": ("debug", "info", "warning", "error"),
+}
 """What some texts may be."""
+
+
+STANDARD_NAMES = {"otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT"}
+"""Names of the environment that others gave some settings; ours wins."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +137,9 @@ def with_origins(
         value, origin = each.default, "default"
         if each.name in file:
             value, origin = _read(each.name, file[each.name], each.default), str(home / FILE)
-        if f"{PREFIX}{each.name.upper()}" in environment:
-            name = f"{PREFIX}{each.name.upper()}"
+        for name in (STANDARD_NAMES.get(each.name, ""), f"{PREFIX}{each.name.upper()}"):
+            if name not in environment:
+                continue
             value, origin = _read(name, environment[name], each.default), f"environment {name}"
         if each.name in given:
             value, origin = _read(each.name, given[each.name], each.default), "flag"

@@ -25,6 +25,7 @@ from restock.core.errors import (
     StorageFull,
     Unavailable,
 )
+from restock.edge.calls import answered
 from restock.edge.grpc.messages import message, service
 from restock.edge.grpc.streamhouse import NotHere
 from restock.edge.rest.server import bound
@@ -108,16 +109,19 @@ def _handlers(offer: Offer, clock: Clock) -> dict[str, Any]:
 def _acting(offer: Offer, name: str, clock: Clock) -> Handler:
     call = getattr(offer.calls, name)
 
+    method = f"{offer.name}/{name}"
+
     async def act(request: Any, context: Any) -> Any:
-        try:
-            return await call(request)
-        except RestockError as error:
-            await context.abort(code_of(name, error), str(error))
-        except Exception as error:
-            _log(f"{offer.name}/{name}", error, clock)
-            await context.abort(
-                grpc.StatusCode.INTERNAL, "Something went wrong in Restock; the details are in its log."
-            )
+        with answered(method, context.invocation_metadata() or ()) as told:
+            try:
+                return await call(request)
+            except RestockError as error:
+                code, what = code_of(name, error), str(error)
+            except Exception as error:
+                _log(method, error, clock)
+                code, what = grpc.StatusCode.INTERNAL, "Something went wrong in Restock; the details are in its log."
+            told.code = code.name
+            return await context.abort(code, what)
 
     return act
 
