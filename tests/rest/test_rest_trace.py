@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -105,11 +106,13 @@ async def test_a_customer_order_is_followed_to_its_purchase_order(rest: Rest, to
     assert all(0 < one.began_ns <= one.ended_ns and not one.failed for one in spans)
     assert {
         "POST /orders",
+        "write oms.place_orders",
         "publish orders",
         "consume inventory.orders",
         "publish inventory-updates",
         "consume replenishment",
         "flow purchasing",
+        "write po.create",
         "publish purchase-orders",
     } <= {one.name for one in spans}
     rest.application.log.flush()
@@ -193,7 +196,7 @@ def test_one_request_of_so_many_begins_a_trace() -> None:
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trace, "_causes", {})
+    monkeypatch.setattr(trace, "_causes", OrderedDict())
     monkeypatch.setattr(trace, "MOST_CAUSES", 2)
     for name in ("a", "b", "c"):
         trace.remember(name, trace.begun())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -13,7 +14,7 @@ from time import perf_counter_ns
 
 import pytest
 
-from restock.core import trace
+from restock.core import metric, trace
 from restock.core.clock import SystemClock
 from restock.core.errors import NotFound
 from restock.edge import calls, spans
@@ -36,7 +37,7 @@ def created_by(*runs: str) -> CreateRequest:
 def another_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Know nothing of the traces of this process."""
     with monkeypatch.context() as patch:
-        patch.setattr(trace, "_causes", {})
+        patch.setattr(trace, "_causes", OrderedDict())
         with trace.within(""):
             yield
 
@@ -152,3 +153,5 @@ async def test_a_collector_that_is_away_is_told_once(monkeypatch: pytest.MonkeyP
     await exported_spans("http://127.0.0.1:9", log, trace.begun())
     log.flush()
     assert b"".join(told).count(b"spans are not taken") == 1
+    ((_, lost),) = metric.registered("restock_spans_lost_total")
+    assert lost >= 1

@@ -84,6 +84,9 @@ _ALL = (
     Metric("restock_breaker_state", "gauge", HEALTH, ("neighbour",), "Circuit breaker: 0 closed, 1 half open, 2 open."),
     Metric("restock_shed_total", "counter", SATURATION, ("reason",), "Calls refused early because too much was asked."),
     Metric("restock_spans_total", "counter", RATE, (), "Spans of sampled traces."),
+    Metric(
+        "restock_spans_lost_total", "counter", ERRORS, (), "Of these, not taken by the collector, or too many to keep."
+    ),
     Metric("process_resident_memory_bytes", "gauge", SATURATION, (), "Memory of the process."),
     Metric("process_cpu_seconds_total", "counter", SATURATION, (), "Processor time of the process."),
     Metric("process_open_fds", "gauge", SATURATION, (), "Open files and sockets of the process."),

@@ -14,7 +14,7 @@ ring in memory: who looks at it, or sends it on, is not known here. Without a tr
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
@@ -38,7 +38,7 @@ _SPAN_BITS = 64
 _entropy = Entropy()
 _spans = count(_entropy.getrandbits(_SPAN_BITS))
 _current: ContextVar[str] = ContextVar("restock_trace", default="")
-_causes: dict[str, str] = {}
+_causes: OrderedDict[str, str] = OrderedDict()
 
 
 class Span(NamedTuple):
@@ -148,7 +148,7 @@ def remember(identifier: str, traceparent: str) -> None:
         return
     _causes[identifier] = traceparent
     if len(_causes) > MOST_CAUSES:
-        del _causes[next(iter(_causes))]
+        _causes.popitem(last=False)
 
 
 def is_any() -> bool:

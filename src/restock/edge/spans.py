@@ -16,9 +16,10 @@ import msgspec
 
 from restock.core import trace
 from restock.core.clock import Clock
+from restock.core.metric import gauge
 from restock.edge.log import Log
 
-SEND_SECONDS = 2.0
+SEND_SECONDS = 1.0
 """How often spans are sent."""
 
 TIMEOUT_SECONDS = 5.0
@@ -35,13 +36,16 @@ _FAILED = 2
 
 async def exported(endpoint: str, service: str, clock: Clock, log: Log) -> None:
     """Send what is recorded, for ever; at the end, when cancelled, what is left. A failure is told once, until it works."""
-    sent, failing = trace.RECORDED.recorded, False
+    sent, failing, lost = trace.RECORDED.recorded, False, 0
+    gauge("restock_spans_lost_total", lambda: lost)
     offset = int(clock.now().timestamp() * 1_000_000) * 1_000 - perf_counter_ns()
     try:
         while True:
             await asyncio.sleep(SEND_SECONDS)
-            problem = await asyncio.to_thread(_send, endpoint, service, offset, trace.RECORDED.since(sent))
-            sent = trace.RECORDED.recorded
+            spans, recorded = trace.RECORDED.since(sent), trace.RECORDED.recorded
+            problem = await asyncio.to_thread(_send, endpoint, service, offset, spans)
+            lost += recorded - sent - (0 if problem else len(spans))
+            sent = recorded
             if problem and not failing:
                 log.tell("warning", "spans are not taken", endpoint=endpoint, error=problem)
             failing = bool(problem)

@@ -183,6 +183,8 @@ class _Traced:
     def end(self, request: Request, status: int) -> str:
         """Leave the trace, with a span; give its identifier."""
         trace.leave(self._token)
+        if not trace.is_sampled(self._own):
+            return trace.id_of(self._own)
         about = {"http.response.status_code": str(status), "request_id": request.request_id, **(request.about or {})}
         failed = str(status) if status >= 500 else ""
         name = f"{request.method} {request.path}"

@@ -20,6 +20,8 @@ async def submitted(runner: CohortRunner, inputs: Mapping[str, object], run_id: 
         return await runner.submit(inputs)
     own, began = trace.child(parent), perf_counter_ns()
     trace.remember(run_id, own)
+    if not trace.is_sampled(own):
+        return await runner.submit(inputs)
     failed = ""
     try:
         with trace.within(own):
