@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from time import perf_counter_ns
 
+import httpx
 import pytest
+from rest_world import copied_home, server, stocked
 
 from restock.core import metric, trace
 from restock.core.clock import SystemClock
@@ -155,3 +159,37 @@ async def test_a_collector_that_is_away_is_told_once(monkeypatch: pytest.MonkeyP
     assert b"".join(told).count(b"spans are not taken") == 1
     ((_, lost),) = metric.registered("restock_spans_lost_total")
     assert lost >= 1
+
+
+def test_a_trace_leads_through_two_processes(home: Path) -> None:
+    """One server takes the order; the other one, which does the background work, makes the purchase order."""
+    copied_home(home)
+    stocked(home)
+    found = trace.id_of(trace.begun())
+    with (
+        server(home, RESTOCK_LOG_LEVEL="info") as (background, first),
+        server(home, RESTOCK_LOG_LEVEL="info") as (door, second),
+        httpx.Client(base_url=second) as client,
+    ):
+        order = {"customer_id": "cust-alice", "items": [{"sku": "PROD-001", "quantity": 1, "price": "29.99"}]}
+        client.post("/orders", json=order, headers={"traceparent": f"00-{found}-00f067aa0ba902b7-01"})
+        for _ in range(200):
+            steps = client.get(f"/api/v1/streams/events/{found}/trace")
+            if "PurchaseOrderSent" in steps.text:
+                break
+            time.sleep(0.05)
+        spans_of_first = metric_value(httpx.get(f"{first}/metrics").text, "restock_spans_total")
+        for process in (background, door):
+            process.terminate()
+        told = [
+            [json.loads(line) for line in process.communicate(timeout=30)[1].splitlines()]
+            for process in (background, door)
+        ]
+    runs, requests = ([one for one in lines if one.get("trace_id") == found] for lines in told)
+    assert [one["event"] for one in runs] == ["run"] and runs[0]["po_id"]
+    assert [one["path"] for one in requests] == ["/orders"]
+    assert spans_of_first >= 5
+
+
+def metric_value(text: str, name: str) -> int:
+    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} "))
