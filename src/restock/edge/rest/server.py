@@ -128,6 +128,7 @@ async def serve(
                 await _leave(door, listening, at_once)
             for task in beside:
                 task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)  # what was recorded last is sent
             await app.replenishment.drain()
         return 1 if at_once.is_set() else 0
 
