@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from time import perf_counter_ns
 
 import httpx
 import pytest
 from rest_world import copied_home, server, stocked
+from trace_collector import collector
 
 from restock.core import metric, trace
 from restock.core.clock import SystemClock
@@ -60,7 +59,7 @@ def test_a_plural_call_carries_the_trace_of_each_of_its_runs(monkeypatch: pytest
 
 def test_a_call_goes_on_with_the_current_trace_and_its_answer_is_a_span(monkeypatch: pytest.MonkeyPatch) -> None:
     found = trace.begun()
-    with trace.within(found), calls.asked("oms.OmsService/GetHistory", None) as call:
+    with trace.within(found), calls.asked("oms.OmsService/GetHistory") as call:
         headers = call.headers
     with another_process(monkeypatch), pytest.raises(NotFound), calls.answered("oms.OmsService/GetHistory", headers):
         assert trace.id_of(trace.current()) == trace.id_of(found)
@@ -89,30 +88,6 @@ def test_what_is_sent_fits_into_the_headers_of_a_call(monkeypatch: pytest.Monkey
 def test_headers_that_cannot_be_read_refuse_no_call(value: bytes) -> None:
     with received([(TRACES, value), ("traceparent", "what?"), ("x", "y")], "a.B/C"):
         assert trace.current() == ""
-
-
-class Collector(BaseHTTPRequestHandler):
-    """Keeps what it is sent."""
-
-    got: list[tuple[str, bytes]]
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        type(self).got.append((self.path, body))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
-    Collector.got = []
-    with HTTPServer(("127.0.0.1", 0), Collector) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", Collector.got
-        server.shutdown()
 
 
 async def exported_spans(endpoint: str, log: Log, found: str) -> None:

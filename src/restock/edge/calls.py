@@ -76,12 +76,12 @@ def answered(method: str, metadata: Iterable[tuple[str, str | bytes]]) -> Iterat
 
 
 @contextmanager
-def asked(method: str, request: object) -> Iterator[Call]:
+def asked(method: str, *request: object) -> Iterator[Call]:
     """Make a call: counted, and a span of the trace it belongs to."""
     began, parent = perf_counter_ns(), trace.current()
     own = trace.child(parent) if parent else ""
     with trace.within(own):
-        call = Call(sent(request))
+        call = Call(sent(*request))
     try:
         yield call
     except BaseException as error:

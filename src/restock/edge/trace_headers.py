@@ -29,10 +29,10 @@ MOST_TEXT = 64
 Headers = list[tuple[str, str | bytes]]
 
 
-def sent(request: object = None) -> Headers:
-    """Give the headers of a call; none without a trace. `request` is looked through for what its items follow from."""
+def sent(*request: object) -> Headers:
+    """Give the headers of a call; none without a trace. What is asked is looked through for what its items follow from."""
     own = trace.current()
-    found = {} if request is None else _traces_in(request)
+    found = _traces_in(request) if trace.is_any() else {}
     if not own and not found:
         return []
     headers: Headers = [(trace.TRACEPARENT, own or next(iter(found.values())))]
@@ -65,10 +65,10 @@ def received(headers: Iterable[tuple[str, str | bytes]], name: str) -> Iterator[
         trace.record(own, parent, name, began, {"rpc.system": "grpc"}, kind="server", failed=failed)
 
 
-def _traces_in(request: object) -> dict[str, str]:
-    """Give the traces of what a request, or the items of its lists, name."""
+def _traces_in(requests: Iterable[object]) -> dict[str, str]:
+    """Give the traces of what requests, or the items of their lists, name."""
     found: dict[str, str] = {}
-    for one in _items(request):
+    for one in (each for request in requests for each in _items(request)):
         for name in NAMES:
             identifier = getattr(one, name, "")
             if isinstance(identifier, str) and (traceparent := trace.of(identifier)):

@@ -43,20 +43,27 @@ MAX_HOSTS = 64
 class Application:
     """REST over a running program."""
 
-    def __init__(self, app: Served, log: Log | None = None, service: str = "", trace_one_in: int = 0) -> None:
+    def __init__(
+        self,
+        app: Served,
+        log: Log | None = None,
+        service: str = "",
+        condition: probes.Condition | None = None,
+        trace_one_in: int = 0,
+    ) -> None:
         """`service` is the one that is served alone: some paths are published with different answers by different ones.
 
         Of `trace_one_in` requests that bring no trace one begins a trace; 0 begins none.
         """
         self.meters = Meters()
         self.log = log or Log(app.clock)
-        self.condition = probes.Condition(app)
+        self.condition = condition or probes.Condition(app)
         self.routes = all_routes(app, self.meters, self.condition, service)
         self._sampling = trace.Sampling(trace_one_in)
         self._watches = trace_one_in > 0
         observed(app, self.meters, self.log)
         self._table = Table(self.routes)
-        self._keys = Keys(Replies(app.databases["decisions"], app.clock))
+        self._keys = Keys(Replies(app.replies, app.clock))
         self._direct = {
             (route.verb, route.path): (route, self.meters.route(route.verb, route.path), NO_PARAMETERS)
             for route in self.routes

@@ -12,7 +12,6 @@ from restock.core import trace
 from restock.core.clock import Clock, moment
 from restock.edge.rest.meters import Meters, Text
 from restock.edge.rest.served import Served, WatchedFlows
-from restock.services import SCHEMAS
 
 PROCESS = Path("/proc/self")
 """What Linux tells of this process."""
@@ -32,7 +31,10 @@ async def metrics_text(app: Served, meters: Meters, *, draining: bool) -> bytes:
     text = Text()
     meters.write(text)
     _flows(text, app)
-    await _stored(text, app)
+    if "analytics" in app.contexts:
+        await _counted(text, app)
+    if "replenishment" in app.contexts:
+        await _runs(text, app)
     await _background(text, app)
     text.one("restock_draining", int(draining))
     text.one("restock_spans_total", trace.RECORDED.recorded)
@@ -47,13 +49,16 @@ def _flows(text: Text, app: Served) -> None:
         text.one("restock_flow_waiting_limit", app.replenishment.queue_limit)
 
 
-async def _stored(text: Text, app: Served) -> None:
+async def _counted(text: Text, app: Served) -> None:
     figures = await app.analytics.figures(FiguresRequest(1))
     money = figures.purchase_orders
     text.many("restock_purchase_orders_total", [((one.currency,), one.orders) for one in money])
     text.many("restock_purchase_order_amount_total", [((one.currency,), one.amount) for one in money])
     text.one("restock_customer_orders_total", figures.orders)
     text.many("restock_stock_events_total", [((status,), n) for status, n in sorted(figures.stock_events.items())])
+
+
+async def _runs(text: Text, app: Served) -> None:
     runs, queries, microseconds = await app.replenishment.totals()
     text.one("restock_flow_runs_total", runs)
     text.one("restock_flow_queries_total", queries)
@@ -70,16 +75,16 @@ async def _background(text: Text, app: Served) -> None:
     for letter in await app.dead_letters.letters():
         waiting[letter.group] = waiting.get(letter.group, 0) + 1
     text.many("restock_dead_letters", [((group,), n) for group, n in sorted(waiting.items())])
-    delivery = await app.dispatcher.backlog()
-    text.one("restock_dispatch_backlog", delivery.orders)
-    text.one("restock_dispatch_failing", delivery.failing)
+    if app.dispatcher is not None:
+        delivery = await app.dispatcher.backlog()
+        text.one("restock_dispatch_backlog", delivery.orders)
+        text.one("restock_dispatch_failing", delivery.failing)
     text.one("restock_disk_low", int(app.disk_low))
     text.one("restock_problems", len(app.problems()))
-    for name in SCHEMAS:
-        database = app.databases[name]
+    for database in app.databases:
         if isinstance(database, Pooled):
             used, idle = database.pool_use()
-            text.many("restock_pool_connections", [((name, "used"), used), ((name, "idle"), idle)])
+            text.many("restock_pool_connections", [((database.name, "used"), used), ((database.name, "idle"), idle)])
 
 
 def _age(clock: Clock, since: str) -> str:

@@ -20,6 +20,7 @@ from restock.core.errors import InvalidInput, Unavailable
 from restock.edge.log import Log
 from restock.edge.rest.application import Application
 from restock.edge.rest.observed import watch
+from restock.edge.rest.probes import Condition
 from restock.edge.rest.protocol import Connection, Door
 from restock.edge.rest.served import Served
 from restock.edge.spans import exported
@@ -101,6 +102,7 @@ async def serve(
     stop: asyncio.Event | None = None,
     access_log: bool = False,
     service: str = "",
+    condition: Condition | None = None,
 ) -> int:
     """Serve until a signal or `stop`; give the exit code. Raises InvalidInput for the host, Unavailable for a busy port.
 
@@ -111,7 +113,7 @@ async def serve(
     with contextlib.ExitStack() as stack:
         level = "info" if access_log else settings.log_level
         log = stack.enter_context(Log(app.clock, settings.log, level))
-        application = Application(app, log, service, settings.trace_one_in)
+        application = Application(app, log, service, condition, settings.trace_one_in)
         listener = stack.enter_context(contextlib.closing(bound(settings.host, settings.port)))
         door, at_once = Door(application), asyncio.Event()
         async with _background_work(app, background):
@@ -129,7 +131,7 @@ async def serve(
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)  # what was recorded last is sent
-            await app.replenishment.drain()
+            await app.drain()
         return 1 if at_once.is_set() else 0
 
 
@@ -203,7 +205,7 @@ async def _swept(door: Door) -> None:
 async def _leave(door: Door, listening: asyncio.Server, at_once: asyncio.Event) -> None:
     """Take nobody in any more; let callers go by themselves; finish what is inside; give up what takes too long."""
     listening.close()
-    door.condition.draining = True
+    door.condition.leave()
     await _gone(door, LEAVE_SECONDS, at_once)
     for each in list(door.connections):
         each.finish()
