@@ -147,3 +147,16 @@ def test_alertmanager_sends_every_severity_to_a_receiver_and_holds_no_secret() -
 @pytest.mark.parametrize("path", sorted(path for path in DEPLOY.rglob("*.y*ml") if "k8s" not in path.parts), ids=str)
 def test_every_file_is_yaml(path: Path) -> None:
     assert list(yaml.safe_load_all(path.read_text("utf-8")))
+
+
+def test_prometheus_is_where_grafana_asks_it_and_on_no_port_of_a_service() -> None:
+    from restock.services import SERVICES
+
+    sources = yaml.safe_load((DEPLOY / "grafana/provisioning/datasources/restock.yml").read_text("utf-8"))[
+        "datasources"
+    ]
+    (port,) = {int(one["url"].rpartition(":")[2]) for one in sources if one["type"] == "prometheus"}
+    assert port not in {each for one in SERVICES for each in (one.rest_port, one.grpc_port, one.beside_port)}
+    for path in (DEPLOY / "compose").glob("*.y*ml"):
+        for listened in re.findall(r"web\.listen-address=\S*?:(\d+)", path.read_text("utf-8")):
+            assert int(listened) == port, f"{path.name}: Prometheus listens on {listened}, Grafana asks {port}"
