@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
+from restock.core import trace
 from restock.core.clock import Clock, timestamp
 from restock.core.errors import NotFound, RestockError, Stale, Unavailable
 from restock.core.ids import Ids
@@ -18,6 +19,7 @@ from restock.decisions.port import Decision
 from restock.engine.database import Database
 from restock.engine.graph import QUEUE_LIMIT, CohortRunner, Executor, Flow, RunResult, load_flow
 from restock.engine.graph.run import CohortRecord
+from restock.engine.graph.traced import submitted
 from restock.purchasing.model import PurchaseOrder, State
 from restock.purchasing.port import ByKeyRequest
 from restock.replenishment import proposals, recorder
@@ -42,6 +44,7 @@ from restock.replenishment.port import (
     RunRequest,
     RunsRequest,
     RunSummary,
+    RunTold,
     Skip,
     SkipsRequest,
 )
@@ -83,14 +86,23 @@ class ReplenishmentService:
         self._runner = CohortRunner(self._executor, self._flow, queue_limit=queue_limit)
         self.at_once = min(AT_ONCE, queue_limit)
         """Runs of one caller that may be at the door together."""
+        self.queue_limit = queue_limit
+        """Callers that may wait at the door."""
+        self.observers: list[Callable[[RunTold], None]] = []
+        """Told of every run that ends."""
         self._recorder = recorder.Recorder(database)
         self._cohort: tuple[CohortRecord | None, str, str] = (None, "", "")
         self.planner = Planner(database, neighbours, self.operations, self._flow, clock)
         self.purchaser = Purchaser(database, neighbours, self._flow, clock)
 
+    @property
+    def waiting(self) -> int:
+        """How many callers wait at the flow's door."""
+        return self._runner.waiting
+
     def busy(self) -> bool:
         """Tell whether callers wait at the flow's door."""
-        return self._runner.waiting > 0
+        return self.waiting > 0
 
     async def flow(self, request: FlowRequest) -> FlowReply:
         """Run the flow for a product."""
@@ -191,25 +203,30 @@ class ReplenishmentService:
         product = request.product_id
         for _ in range(CONFLICT_ROUNDS):
             run_id = self._ids.new()
-            result = await self._runner.submit(
-                {
-                    "product_id": product,
-                    "warehouse_id": request.warehouse_id,
-                    "run_id": run_id,
-                    "idempotency_key": request.idempotency_key,
-                    "causation_id": request.causation_id,
-                }
-            )
+            inputs = {
+                "product_id": product,
+                "warehouse_id": request.warehouse_id,
+                "run_id": run_id,
+                "idempotency_key": request.idempotency_key,
+                "causation_id": request.causation_id,
+            }
+            result = await submitted(self._runner, inputs, run_id)
             reply = answer(result, product, run_id)
-            self._remember(result, run_id, product, reply)
+            first = self._remember(result, run_id, product, reply)
+            if self.observers:
+                caused, size = request.causation_id, result.record.size if first and result.record else 0
+                told = RunTold(run_id, product, caused, trace.of(run_id), reply, size)
+                for observe in self.observers:
+                    observe(told)
             if not isinstance(result.error, Stale):
                 return reply
         return Unavailable(f"{product} is ordered by too many at once.", remedy="Try again.")
 
-    def _remember(self, result: RunResult, run_id: str, product: str, reply: FlowReply | RestockError) -> None:
+    def _remember(self, result: RunResult, run_id: str, product: str, reply: FlowReply | RestockError) -> bool:
+        """Let the run be stored; tell whether it is the first of its cohort."""
         record = result.record
         if record is None:
-            return
+            return False
         known, cohort_id, at = self._cohort
         if known is not record:  # runs of one cohort end together: the first brings the cohort's own row
             cohort_id, at = self._ids.new(), timestamp(record.began_at)
@@ -225,6 +242,7 @@ class ReplenishmentService:
                 run_id, record.flow.name, product, at, reply.outcome, reply.message, po_id, reply.decision_id
             )
         self._recorder.record_run(recorder.run_row(cohort_id, summary, result))
+        return known is not record
 
 
 def _own_key(key: str, product: str) -> str:

@@ -11,6 +11,7 @@ import grpc
 
 from restock.core import deadline
 from restock.core.errors import InvalidInput, Refused, RestockError
+from restock.edge.calls import asked
 from restock.edge.grpc.calls import Call, calls_of
 from restock.edge.grpc.columns import error_in
 from restock.edge.grpc.guard import Away, Busy, Guard, Late
@@ -94,10 +95,13 @@ class Neighbour:
 def _asking(neighbour: Neighbour, call: Call) -> Any:
     async def method(_self: object, *given: object, **named: object) -> Any:
         seconds = deadline.for_neighbour(call.seconds)
-        with neighbour.guard.call():
+        with neighbour.guard.call(), asked(call.path[1:], *given, *named.values()) as told:
             try:
-                answer = await neighbour.ask(call.path)(call.asked(given, named), timeout=seconds)
+                answer = await neighbour.ask(call.path)(
+                    call.asked(given, named), timeout=seconds, metadata=told.headers
+                )
             except grpc.aio.AioRpcError as error:
+                told.code = error.code().name
                 _raise(neighbour, call, error)
         return call.reply_of(answer)
 

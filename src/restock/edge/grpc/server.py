@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection
 from restock.core import deadline
 from restock.core.clock import Clock
 from restock.core.errors import RestockError, Unavailable
+from restock.edge.calls import answered
 from restock.edge.grpc.failures import code_of, logged
 from restock.edge.grpc.limits import MOST_BYTES
 from restock.edge.grpc.messages import message, service
@@ -143,18 +144,19 @@ def _handlers(offer: Offer, clock: Clock) -> dict[str, Any]:
 
 
 def _acting(offer: Offer, name: str, clock: Clock) -> Handler:
-    call = getattr(offer.calls, name)
+    call, method = getattr(offer.calls, name), f"{offer.name}/{name}"
 
     async def act(request: Any, context: Any) -> Any:
-        try:
-            with deadline.within(context.time_remaining()):
-                return await call(request)
-        except RestockError as error:
-            await context.abort(code_of(name, error), str(error))
-        except Exception as error:
-            logged(f"{offer.name}/{name}", error, clock)
-            await context.abort(
-                grpc.StatusCode.INTERNAL, "Something went wrong in Restock; the details are in its log."
-            )
+        with answered(method, context.invocation_metadata() or ()) as told:
+            try:
+                with deadline.within(context.time_remaining()):
+                    return await call(request)
+            except RestockError as error:
+                code, what = code_of(name, error), str(error)
+            except Exception as error:
+                logged(method, error, clock)
+                code, what = grpc.StatusCode.INTERNAL, "Something went wrong in Restock; the details are in its log."
+            told.code = code.name
+            return await context.abort(code, what)
 
     return act
