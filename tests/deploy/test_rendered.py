@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -135,3 +137,26 @@ def test_the_monolith_is_one_pod_with_a_disk_of_its_own() -> None:
     assert (one["spec"]["replicas"], one["spec"]["strategy"]) == (1, {"type": "Recreate"})
     assert not objects("monolith", "HorizontalPodAutoscaler")
     assert {each["name"] for each in pod(one)["volumes"]} == {"home", "tmp", "tls"}
+
+
+def test_the_script_applies_what_was_checked() -> None:
+    path = f"{ROOT / '.venv-deploy' / 'bin'}:{os.environ['PATH']}"
+    done = subprocess.run(
+        [ROOT / "scripts/deploy-k8s", "--dry-run", "monolith"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PATH": path},
+    )
+    assert list(yaml.safe_load_all(done.stdout)) == rendered("monolith")
+
+
+@pytest.mark.parametrize("overlay", ["services", "published", "monolith"])
+def test_cleaning_up_finds_what_was_made_and_spares_what_holds_orders(overlay: str) -> None:
+    script = (ROOT / "scripts/cleanup-k8s").read_text("utf-8")
+    (kinds,) = re.findall(r"^for kind in (.*); do$", script, re.MULTILINE)
+    cleaned = {*kinds.split(), "priorityclass"}
+    made = {one["kind"].lower() for one in rendered(overlay)}
+    assert made - cleaned <= {"namespace", "persistentvolumeclaim"}
+    for one in rendered(overlay):
+        assert one["metadata"]["labels"]["app.kubernetes.io/part-of"] == "restock"
