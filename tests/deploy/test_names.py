@@ -49,6 +49,8 @@ def test_a_service_is_started_by_its_name_on_its_ports(name: str) -> None:
     assert given.prefix == f"{name}-"
     assert given.container["args"] == ["serve", name]
     assert given.environment["PORT"] == str(service.rest_port)
+    annotations = given.by_kind["Deployment"]["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/port"] == str(service.rest_port)
     assert ({"http": 8080} | given.ports)["http"] == service.rest_port
     assert ({"http": 8080} | given.offered)["http"] == service.rest_port
     grpc = int(given.environment.get("GRPC_PORT", "0"))
