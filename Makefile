@@ -80,8 +80,8 @@ proto: install ## compile the published gRPC interfaces
 		--descriptor_set_out=src/restock/edge/grpc/published.binpb $(sort $(wildcard src/restock/edge/grpc/protos/*.proto))
 
 lock: install ## pin the newest allowed versions
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra grpc --extra kafka --extra mysql --extra prove --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra grpc --extra kafka --extra mysql --universal --generate-hashes --no-emit-index-url --no-header --quiet -c requirements.lock -o deploy/requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra grpc --extra kafka --extra mysql --extra prove --extra tls --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra grpc --extra kafka --extra mysql --extra tls --universal --generate-hashes --no-emit-index-url --no-header --quiet -c requirements.lock -o deploy/requirements.lock
 	for group in audit build ci deploy; do \
 		$(BIN)/uv pip compile --group $$group --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.$$group.lock || exit 1; done
 

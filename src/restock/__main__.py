@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from restock.core.ids import Ids
     from restock.decisions.library import Library
     from restock.decisions.life_store import InForce
+    from restock.edge.rest.probes import Condition
     from restock.edge.running import Running
     from restock.engine.rules import FactRulebook, Rulebook
     from restock.engine.stream import Stream
@@ -65,7 +66,7 @@ class Program:
         from restock.app import opened
 
         async with opened(replace(self._loaded[0], dispatch_process=False), clock, ids) as app:
-            yield app
+            yield cast("Running", app)  # a command has every context in its own process
 
     @asynccontextmanager
     async def background(self, app: Running) -> AsyncIterator[bool]:
@@ -142,6 +143,18 @@ class Program:
 
         return _beside(set_up(self._loaded[0], list(SCHEMAS)))
 
+    def setup_certificates(self, folder: Path, hosts: Sequence[str], *, renew: bool) -> tuple[list[str], list[str]]:
+        """Make the certificates that are missing or end soon; give the services whose were made, and kept."""
+        if not find_spec("cryptography"):
+            from restock.core.errors import InvalidInput
+
+            raise InvalidInput("Certificates need the extra tls.", field="tls", remedy="Install restock[tls].")
+        from restock.adapters.certificates import make_certificates
+        from restock.core.clock import SystemClock
+        from restock.services import SERVICES
+
+        return make_certificates(folder, [one.name for one in SERVICES], hosts, SystemClock(), renew=renew)
+
     def _refuse_server(self, done: str) -> None:
         host = self._loaded[0].db_host
         if host:
@@ -157,10 +170,14 @@ class Program:
         self, services: Sequence[str], flags: Mapping[str, object], announce: Callable[[str], None], *, access_log: bool
     ) -> int:
         """Serve until told to stop; give the exit code."""
+        from restock.adapters.database.embedded import exclusive
+        from restock.edge.rest import server
+
         settings = Program(
             {**self._flags, **self._ports(services), **{k: v for k, v in flags.items() if v is not None}}
         )
-        return self._served(settings._loaded[0], announce, access_log, services[0] if len(services) == 1 else "")
+        with exclusive(settings.home, "server", "A restore is going on in this home.", shared=True):
+            return server.run(_session(settings._loaded[0], services, announce, access_log=access_log))
 
     def _ports(self, services: Sequence[str]) -> dict[str, int]:
         """Give the published ports of one service, as far as nobody set others."""
@@ -170,30 +187,8 @@ class Program:
             return {}
         one = next(each for each in SERVICES if each.name in services)
         unset = {each.name for each in self.configuration() if each.origin == "default"}
-        ports = {"port": one.rest_port, "grpc_port": one.grpc_port if find_spec("grpc") else 0}
+        ports = {"port": one.rest_port, "grpc_port": one.grpc_port}
         return {name: port for name, port in ports.items() if name in unset}
-
-    def _served(self, settings: Settings, announce: Callable[[str], None], access_log: bool, alone: str) -> int:
-        from restock.adapters.database.embedded import exclusive
-        from restock.app import background, opened
-        from restock.edge.rest import server
-
-        async def session() -> int:
-            async with AsyncExitStack() as stack:
-                app = await stack.enter_async_context(opened(settings))
-                grpc = await stack.enter_async_context(_grpc(app, settings, alone)) if settings.grpc_port else ""
-
-                def told(address: str) -> None:
-                    announce(address)
-                    if grpc:
-                        announce(f"grpc://{grpc}")
-
-                return await server.serve(
-                    app, settings, background=background, announce=told, access_log=access_log, service=alone
-                )
-
-        with exclusive(settings.home, "server", "A restore is going on in this home.", shared=True):
-            return server.run(session())
 
     @cached_property
     def _loaded(self) -> tuple[Settings, list[Origin]]:
@@ -236,18 +231,63 @@ def _beside(work: Coroutine[object, object, T]) -> T:
         return thread.submit(asyncio.run, work).result()
 
 
-def _grpc(app: App, settings: Settings, service: str) -> AbstractAsyncContextManager[str]:
-    """Serve the published gRPC interfaces, or that of one service. Raises InvalidInput without the extra."""
-    if not find_spec("grpc"):
+async def _session(
+    settings: Settings, services: Sequence[str], announce: Callable[[str], None], *, access_log: bool
+) -> int:
+    """Serve until told to stop; give the exit code."""
+    from restock.app import background, opened
+    from restock.edge.rest import server
+    from restock.edge.rest.probes import Condition
+
+    ports = _grpc_ports(settings, services)
+    if (ports or services) and not find_spec("grpc"):
         from restock.core.errors import InvalidInput
 
         raise InvalidInput(
-            "gRPC needs the extra grpc.", field="grpc_port", remedy="Install restock[grpc], or set the port to 0."
+            "gRPC needs the extra grpc.",
+            field="grpc_port",
+            remedy="Install restock[grpc], or serve all in one process.",
         )
-    from restock.edge.grpc.offers import offers
-    from restock.edge.grpc.server import serving
+    async with AsyncExitStack() as stack:
+        app = await stack.enter_async_context(opened(settings, services=services))
+        condition = Condition(app)
+        address = await stack.enter_async_context(_grpc(app, condition, services, ports)) if ports else ""
 
-    return serving(offers(app, service), app.clock, settings.host, settings.grpc_port)
+        def told(rest: str) -> None:
+            announce(rest)
+            if address:
+                announce(f"grpc://{address}")
+
+        return await server.serve(
+            app,
+            settings,
+            background=background,
+            announce=told,
+            access_log=access_log,
+            service=services[0] if len(services) == 1 else "",
+            condition=condition,
+            identity=app.identity,
+        )
+
+
+def _grpc_ports(settings: Settings, services: Sequence[str]) -> list[int]:
+    """Give the ports of gRPC: the one that is set, or where several services are served the published one of each."""
+    from restock.services import SERVICES
+
+    if settings.grpc_port or len(services) < 2:
+        return [settings.grpc_port] if settings.grpc_port else []
+    return [one.grpc_port for one in SERVICES if one.name in services and one.grpc_port]
+
+
+def _grpc(
+    app: App, condition: Condition, services: Sequence[str], ports: Sequence[int]
+) -> AbstractAsyncContextManager[str]:
+    """Serve the published gRPC interfaces of the services, or of all, and the ports that neighbours ask."""
+    from restock.edge.grpc.offers import offers
+    from restock.edge.grpc.server import Served, serving
+
+    served = Served(offers(app, services), app.clock, app.own_ports, condition, app.identity)
+    return serving(served, app.settings.host, *ports)
 
 
 def main() -> None:

@@ -1,11 +1,11 @@
-"""The table of services: published name, context, database, port of its REST interface; and all operations.
+"""The table of services: published name, context, database, ports; which ports there are, and all operations.
 
 The names are those of the command line (`restock serve inventory`), of deployments and of dashboards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from restock.analytics import port as analytics
@@ -35,7 +35,7 @@ from restock.units import store as units_store
 
 @dataclass(frozen=True)
 class Service:
-    """A service as people start it: its context, its database, its REST port when it runs alone."""
+    """A service as people start it: its context, its database, its ports when it runs alone."""
 
     name: str
     context: str
@@ -43,6 +43,8 @@ class Service:
     rest_port: int
     grpc_port: int = 0
     """The published port of its gRPC interface; 0 for none."""
+    beside_port: int = 0
+    """The port of its gRPC interface where all services share a machine, if the published one is another's there."""
 
 
 SERVICES = (
@@ -53,22 +55,49 @@ SERVICES = (
     Service("uom", "units", "uom", 8084, 50054),
     Service("rule-engine", "decisions", "decisions", 8085, 50055),
     Service("po", "purchasing", "po", 8086, 50056),
-    Service("orchestrator", "replenishment", "decisions", 8080),
-    Service("analytics", "analytics", "analytics", 8087),
-    Service("stream", "streams", "stream", 8090, 50051),
+    Service("orchestrator", "replenishment", "decisions", 8080, 9090),
+    Service("analytics", "analytics", "analytics", 8087, 50057),
+    Service("stream", "streams", "stream", 8090, 50051, 50060),
 )
 
-SCHEMAS: Mapping[str, tuple[Schema, ...]] = {
-    "oms": (orders_tables.SCHEMA,),
-    "inventory": (inventory_store.SCHEMA,),
-    "supplier": (suppliers_store.SCHEMA,),
-    "uom": (units_store.SCHEMA,),
-    "po": (purchasing_tables.SCHEMA,),
-    "decisions": (decisions_store.SCHEMA, replenishment_tables.SCHEMA, REPLIES_SCHEMA),
-    "analytics": (analytics_store.SCHEMA,),
-    "stream": (STREAM_SCHEMA, REGISTRY_SCHEMA),
+PORTS: Mapping[str, type] = {
+    "orders": orders.Orders,
+    "inventory": inventory.Inventory,
+    "suppliers": suppliers.Suppliers,
+    "units": units.Units,
+    "decisions": decisions.Decisions,
+    "purchasing": purchasing.Purchasing,
+    "replenishment": replenishment.Replenishment,
+    "analytics": analytics.Analytics,
 }
-"""Which contexts keep tables in which database."""
+"""The ports that a process may ask another one for; the stream is met by every process itself."""
+
+ASKED: Mapping[str, Service] = {one.context: one for one in SERVICES if one.grpc_port and one.context in PORTS}
+"""The service that is asked for a context's port."""
+
+SCHEMAS: Mapping[str, tuple[Schema, ...]] = {
+    "oms": (orders_tables.SCHEMA, REPLIES_SCHEMA),
+    "inventory": (inventory_store.SCHEMA, REPLIES_SCHEMA),
+    "supplier": (suppliers_store.SCHEMA, REPLIES_SCHEMA),
+    "uom": (units_store.SCHEMA, REPLIES_SCHEMA),
+    "po": (purchasing_tables.SCHEMA, REPLIES_SCHEMA),
+    "decisions": (decisions_store.SCHEMA, replenishment_tables.SCHEMA, REPLIES_SCHEMA),
+    "analytics": (analytics_store.SCHEMA, REPLIES_SCHEMA),
+    "stream": (STREAM_SCHEMA, REGISTRY_SCHEMA, REPLIES_SCHEMA),
+}
+"""Which contexts keep tables in which database. Each has room for the replies of a service that is served alone."""
+
+
+def contexts_of(names: Collection[str]) -> frozenset[str]:
+    """Give the contexts of services by their names; of no names, all."""
+    return frozenset(one.context for one in SERVICES if not names or one.name in names)
+
+
+def schemas_of(contexts: Collection[str]) -> Mapping[str, tuple[Schema, ...]]:
+    """Give the databases that a process with these contexts opens: their own, and that of the stream they share."""
+    owned = {one.database for one in SERVICES if one.context in contexts} | {"stream"}
+    return {name: schemas for name, schemas in SCHEMAS.items() if name in owned}
+
 
 EVENT_SCHEMAS = tuple(
     schema.folder.parent / "schemas"

@@ -23,11 +23,30 @@ class Settings:
     home: Path = Path("var")
     """The folder of all embedded state."""
     host: str = "127.0.0.1"
-    """The address that REST listens on; plain text is served on loopback only."""
+    """The address to listen on; one that other machines reach needs `tls`."""
     port: int = 8080
     """The port that REST listens on; 0 takes a free one."""
+    tls: str = ""
+    """The folder with ca.crt, tls.crt and tls.key: REST and gRPC are then served with TLS, also to other machines, and
+    services show one another their certificates. Empty means plain text, on loopback only."""
     grpc_port: int = 0
-    """The port of the stream's published gRPC interface, on the same host; 0 serves none. Needs the extra grpc."""
+    """The port of the gRPC interfaces, on the same host; 0 serves none. Needs the extra grpc."""
+    oms_grpc_url: str = "127.0.0.1:50051"
+    """Where a process without it asks for demand and customer orders: host:port of the gRPC interface of oms."""
+    inventory_grpc_url: str = "127.0.0.1:50052"
+    """Where stock is asked for."""
+    supplier_grpc_url: str = "127.0.0.1:50053"
+    """Where suppliers' terms are asked for."""
+    uom_grpc_url: str = "127.0.0.1:50054"
+    """Where conversions of units are asked for."""
+    rule_engine_grpc_url: str = "127.0.0.1:50055"
+    """Where decisions are asked for."""
+    po_grpc_url: str = "127.0.0.1:50056"
+    """Where purchase orders are asked for."""
+    orchestrator_grpc_url: str = "127.0.0.1:9090"
+    """Where flows, plans and proposals are asked for."""
+    analytics_grpc_url: str = "127.0.0.1:50057"
+    """Where figures are asked for."""
     company: str = ""
     """Who orders: name and address in one line, on every purchase order."""
     demand_window_days: int = 90
@@ -69,6 +88,16 @@ class Settings:
         """Whether events are published in Avro."""
         return self.event_format == "avro" or (self.event_format == "auto" and bool(self.kafka_servers))
 
+
+NEIGHBOURS = ("oms", "inventory", "supplier", "uom", "rule_engine", "po", "orchestrator", "analytics")
+"""The services that have an address."""
+
+PUBLISHED: Mapping[str, tuple[str, ...]] = {
+    "port": ("PORT",),
+    "grpc_port": ("GRPC_PORT",),
+    **{f"{one}_grpc_url": (f"{one.upper()}_GRPC_URL", f"{one.upper()}_SERVICE_URL") for one in NEIGHBOURS},
+}
+"""Names in the environment, beside our own, by which programs of the published system are set up; the first one counts."""
 
 LIMITS = {
     "port": (0, 65535),  # what TCP has
@@ -119,9 +148,9 @@ def with_origins(
         value, origin = each.default, "default"
         if each.name in file:
             value, origin = _read(each.name, file[each.name], each.default), str(home / FILE)
-        if f"{PREFIX}{each.name.upper()}" in environment:
-            name = f"{PREFIX}{each.name.upper()}"
-            value, origin = _read(name, environment[name], each.default), f"environment {name}"
+        names = (f"{PREFIX}{each.name.upper()}", *PUBLISHED.get(each.name, ()))
+        if name := next((one for one in names if one in environment), ""):
+            value, origin = _read(each.name, environment[name], each.default, name), f"environment {name}"
         if each.name in given:
             value, origin = _read(each.name, given[each.name], each.default), "flag"
         settings = replace(settings, **{each.name: value})
@@ -145,7 +174,9 @@ def _file(path: Path) -> Mapping[str, object]:
     return found
 
 
-def _read(name: str, value: object, default: object) -> object:
+def _read(setting: str, value: object, default: object, name: str = "") -> object:
+    """Read the value of a setting; `name` is what it was given as."""
+    name = name or setting
     if isinstance(default, Path):
         return Path(str(value))
     if isinstance(default, bool):
@@ -156,15 +187,14 @@ def _read(name: str, value: object, default: object) -> object:
             return False
         raise InvalidInput(f"{value!r} is neither true nor false.", field=name)
     if isinstance(default, int):
-        return _number(name, value)
-    text, choices = str(value), CHOICES.get(name.removeprefix(PREFIX).lower())
+        return _number(name, value, *LIMITS[setting])
+    text, choices = str(value), CHOICES.get(setting)
     if choices and text not in choices:
         raise InvalidInput(f"{text[:50]!r} is not {' or '.join(choices)}.", field=name)
     return optional_name(text, name)
 
 
-def _number(name: str, value: object) -> int:
-    least, most = LIMITS[name.removeprefix(PREFIX).lower()]
+def _number(name: str, value: object, least: int, most: int) -> int:
     try:
         number = int(str(value))
     except ValueError:

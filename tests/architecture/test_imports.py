@@ -12,6 +12,8 @@ from graphlib import CycleError, TopologicalSorter
 import grimp
 from project_files import ROOT, none, python_files
 
+from restock.app import WIRED
+
 VALUES = ("model", "history")
 """The pure modules of a context; a model too long for one file goes on in a second, declared here and in .importlinter."""
 
@@ -139,7 +141,8 @@ def test_rest_stands_on_no_web_framework() -> None:
 
 def test_every_module_is_used() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"].values()
-    used = {target for _, target in imports()} | {script.partition(":")[0] for script in scripts}
+    used = {f"{WIRING}.{name}" for name in WIRED}  # a process imports by name the contexts that it serves
+    used |= {target for _, target in imports()} | {script.partition(":")[0] for script in scripts}
     for file in python_files("tests/", "benchmarks/", "examples/"):
         for node in ast.walk(file.tree):
             if isinstance(node, ast.Import):

@@ -13,7 +13,7 @@ from restock.core.clock import SystemClock
 from restock.core.errors import InvalidInput
 from restock.core.event import Event
 from restock.core.ids import Ids
-from restock.engine.stream import Record, decode, encode, outbox
+from restock.engine.stream import Record, Unfit, decode, encode, outbox
 from restock.inventory import news, store
 from restock.inventory.consumer import OrderPlaced, order_in
 from restock.inventory.model import Stock
@@ -93,7 +93,7 @@ async def test_what_is_no_text_fails_its_unit_and_not_the_relay(tmp_path: Path, 
     depot = Depot(tmp_path)
     found = order_in(record(encode(order("ORD-1", A="1")).replace(b":" + text, b":" + wrong)))
     assert isinstance(found, Event)
-    with pytest.raises(InvalidInput, match="e-ORD-1"):
+    with pytest.raises(Unfit, match="e-ORD-1"):
         await depot.ordered(found)
     await depot.databases.close()
 
@@ -108,7 +108,7 @@ async def test_both_ways_of_reading_do_the_same(tmp_path: Path, quantity: str) -
         await depot.count(A="5")
         try:
             await depot.ordered(read(record(value)))  # type: ignore[arg-type]
-        except InvalidInput as error:
+        except (InvalidInput, Unfit) as error:
             outcomes.append(str(error))
         else:
             outcomes.append((await depot.stock("A"), await depot.waiting()))

@@ -112,7 +112,7 @@ async def test_probes(rest: Rest) -> None:
     assert (health.json()["service"], health.json()["status"]) == ("restock", "healthy")
     assert (await rest.client.get("/livez")).json() == {"status": "alive"}
     assert (await rest.client.get("/readyz")).json() == {"status": "ready", "problems": []}
-    rest.application.condition.draining = True
+    rest.application.condition.leave()
     ready = await rest.client.get("/readyz")
     assert ready.status_code == 503 and ready.json()["problems"] == ["The server is stopping."]
     assert ready.headers["connection"] == "close"

@@ -192,7 +192,7 @@ async def test_answers_wait_for_a_caller_who_does_not_read(address: tuple[str, i
 
 
 async def test_a_server_that_stops_says_so_in_its_last_answers(rest: Rest, caller: Caller) -> None:
-    rest.application.condition.draining = True
+    rest.application.condition.leave()
     caller.say(ALIVE + ALIVE)
     assert (await caller.hear())[1]["connection"] == "close"
     assert await caller.is_hung_up()

@@ -237,7 +237,7 @@ async def test_a_server_of_the_stream_has_the_published_probes(home: Path) -> No
             for path in ("/health", "/live", "/ready"):
                 answer = await client.get(path)
                 assert (answer.status_code, answer.json()) == (200, {"status": "ok"}), path
-            application.condition.draining = True
+            application.condition.leave()
             told = [(await client.get(path)).status_code for path in ("/health", "/live", "/ready")]
             assert told == [503, 200, 503]
 

@@ -16,7 +16,7 @@ from test_streamhouse_grpc import code, compiled  # noqa: F401 - a fixture
 from restock.app import opened
 from restock.edge.demo.company import load
 from restock.edge.grpc.offers import offers
-from restock.edge.grpc.server import serving
+from restock.edge.grpc.server import Served, serving
 from restock.inventory.model import StockCount
 from restock.inventory.port import PutStockRequest
 from restock.replenishment.port import FlowRequest
@@ -53,7 +53,7 @@ async def callers(
     monkeypatch.syspath_prepend(str(compiled))
     async with (
         opened(Settings(home=home, dispatch_process=False)) as app,
-        serving(offers(app), app.clock, "127.0.0.1", 0) as address,
+        serving(Served(offers(app), app.clock), "127.0.0.1", 0) as address,
         grpc.aio.insecure_channel(address) as channel,
     ):
         await load(app, app.settle)

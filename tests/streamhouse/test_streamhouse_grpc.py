@@ -23,7 +23,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from restock.app import App, opened
 from restock.edge.grpc import messages
 from restock.edge.grpc.offers import offers
-from restock.edge.grpc.server import serving
+from restock.edge.grpc.server import Served, serving
 from restock.edge.grpc.streamhouse import NotHere, StreamHouse
 from restock.engine.stream import partition_for
 from restock.engine.stream.registry import Given
@@ -63,7 +63,7 @@ async def caller(home: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch) ->
     pb, stubs = importlib.import_module("streamhouse_pb2"), importlib.import_module("streamhouse_pb2_grpc")
     async with (
         opened(Settings(home=home, dispatch_process=False)) as app,
-        serving(offers(app), app.clock, "127.0.0.1", 0) as address,
+        serving(Served(offers(app), app.clock), "127.0.0.1", 0) as address,
         grpc.aio.insecure_channel(address) as channel,
     ):
         yield Caller(pb, stubs.StreamHouseStub(channel), channel, app)

@@ -122,6 +122,10 @@ class Analytics(Protocol):
         """
         ...
 
+    async def revision(self) -> int:
+        """Give a number that is another once anything was counted."""
+        ...
+
 
 OPERATIONS = (
     Operation("analytics.figures", FiguresRequest, Figures, "GET", "/api/v1/figures", "Live figures"),

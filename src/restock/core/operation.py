@@ -1,7 +1,7 @@
 """One table of operations: what a port can be asked, declared once.
 
-REST routes, command-line commands and the OpenAPI document are derived from these declarations (later gRPC methods and
-the permission matrix too). A port lists its own in a tuple; `restock.services` gathers them.
+REST routes, command-line commands, the OpenAPI document and the time limits of gRPC calls are derived from these
+declarations (later the permission matrix too). A port lists its own in a tuple; `restock.services` gathers them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Operation:
 
     `name` is `port.method`; `request` is a frozen dataclass, its fields become body, query or path parameters; `verb`
     and `path` place it under REST (path parameters in braces name request fields). `writes` says that it changes state
-    and so takes an idempotency key.
+    and so takes an idempotency key. `seconds` is how long another process waits for the answer.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Operation:
     permission: Permission = Permission.VIEW
     writes: bool = False
     status: int = 200
+    seconds: int = 10
     examples: Mapping[str, object] = field(default_factory=dict)
 
     @property

@@ -81,10 +81,6 @@ class WatchedReplenishment(Replenishment, Protocol):
         """Give a stored run for drawing. Raises NotFound."""
         ...
 
-    async def totals(self) -> tuple[int, int, int]:
-        """Give runs, queries and query microseconds of all time."""
-        ...
-
     async def drain(self) -> None:
         """Wait until every trace is stored."""
         ...

@@ -14,7 +14,7 @@ from restock.inventory.rows import Batch, Told, in_rows, written
 TOPIC = rows.TOPIC
 PARTITIONS = 4
 
-COUNTED, TAKEN, REFUSED, RECEIVED = "StockCounted", "StockReserved", "ReservationRefused", "StockReceived"
+COUNTED, TAKEN, RECEIVED = "StockCounted", "StockReserved", "StockReceived"
 
 _USUAL = 256
 """Characters of product and order together: what has more, which is nobody's here, waits as it is published."""

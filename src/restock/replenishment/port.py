@@ -268,6 +268,13 @@ class Replenishment(Protocol):
         """Give a run with its trace. Raises NotFound."""
         ...
 
+    async def totals(self) -> tuple[int, int, int]:
+        """Give runs, queries and query microseconds of all time."""
+        ...
+
+
+LONG_SECONDS = 600
+"""How long a plan or its orders may take: whole catalogues have hundreds of thousands of products."""
 
 OPERATIONS = (
     Operation(
@@ -289,6 +296,7 @@ OPERATIONS = (
         "Replenish many products in one run",
         Permission.BUY,
         writes=True,
+        seconds=60,
     ),
     Operation(
         "replenishment.plan",
@@ -299,6 +307,7 @@ OPERATIONS = (
         "Propose for the whole catalogue",
         Permission.BUY,
         writes=True,
+        seconds=LONG_SECONDS,
     ),
     Operation(
         "replenishment.proposals",
@@ -326,6 +335,7 @@ OPERATIONS = (
         "Turn proposals into purchase orders, one per supplier",
         Permission.BUY,
         writes=True,
+        seconds=LONG_SECONDS,
     ),
     Operation(
         "replenishment.runs", RunsRequest, list[RunSummary], "GET", "/api/v1/runs", "Runs of flows, newest first"

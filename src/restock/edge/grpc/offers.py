@@ -1,7 +1,8 @@
-"""Which published services a process offers over gRPC: all of them, or the one that it serves alone."""
+"""Which published services a process offers over gRPC: all of them, or those that it serves."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from restock.core.clock import Clock
@@ -30,8 +31,8 @@ class Offering(Asked, Protocol):
         ...
 
 
-def offers(app: Offering, service: str = "") -> list[Offer]:
-    """Give what `service` offers, or all."""
+def offers(app: Offering, alone: Collection[str] = ()) -> list[Offer]:
+    """Give what the services named offer, or all."""
     services = PurchasingServices(app)
     all_of_them = {
         "stream": Offer("streamhouse.StreamHouse", StreamHouse(app.streams, app.clock, app.producing)),
@@ -42,4 +43,4 @@ def offers(app: Offering, service: str = "") -> list[Offer]:
         "rule-engine": Offer("rule_engine.RuleEngineService", RuleEngine("rule_engine", "rule-engine", services)),
         "po": Offer("po.PoService", Po(services, PublishedOrders(app))),
     }
-    return [all_of_them[service]] if service in all_of_them else list(all_of_them.values())
+    return [offer for name, offer in all_of_them.items() if not alone or name in alone]

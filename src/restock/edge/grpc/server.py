@@ -1,62 +1,38 @@
-"""The gRPC server: plain text on loopback, health, reflection; it stops when what is inside is finished."""
+"""The gRPC server: TLS on both sides, or plain text on loopback; health, reflection; it finishes what is inside."""
 
 from __future__ import annotations
 
-import sys
-import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from typing import Any, NamedTuple
 
 import grpc
-import msgspec
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
-from restock.core.clock import Clock, timestamp
-from restock.core.errors import (
-    Conflict,
-    DeadlinePassed,
-    InvalidInput,
-    NotFound,
-    Refused,
-    RestockError,
-    StorageFull,
-    Unavailable,
-)
+from restock.core import deadline
+from restock.core.clock import Clock
+from restock.core.errors import RestockError, Unavailable
+from restock.edge.grpc.failures import code_of, logged
+from restock.edge.grpc.limits import MOST_BYTES
 from restock.edge.grpc.messages import message, service
-from restock.edge.grpc.streamhouse import NotHere
+from restock.edge.grpc.serving_ports import port_handlers
+from restock.edge.rest.probes import Condition
 from restock.edge.rest.server import bound
+from restock.edge.tls import Identity
 
-MOST_BYTES = 16 << 20
-"""Bytes of one request: a batch of records, each of which may have 1 MiB."""
+LIVE, READY = "live", "ready"
+"""The names under which `grpc.health.v1` tells whether the process turns, and whether calls are welcome."""
+
+LOOK_SECONDS = 1.0
+"""How often it is looked whether calls are welcome."""
 
 GRACE_SECONDS = 10
 """How long calls that are inside may take to finish."""
 
-CODES = (
-    (DeadlinePassed, grpc.StatusCode.DEADLINE_EXCEEDED),
-    (Unavailable, grpc.StatusCode.UNAVAILABLE),
-    (StorageFull, grpc.StatusCode.RESOURCE_EXHAUSTED),
-    (InvalidInput, grpc.StatusCode.INVALID_ARGUMENT),
-    (NotFound, grpc.StatusCode.NOT_FOUND),
-    (Refused, grpc.StatusCode.PERMISSION_DENIED),
-    (Conflict, grpc.StatusCode.FAILED_PRECONDITION),
-    (NotHere, grpc.StatusCode.UNIMPLEMENTED),
-)
-"""Which kind of error has which status, the special before the general."""
-
 Handler = Callable[[Any, Any], Awaitable[Any]]
-
-
-def code_of(name: str, error: RestockError) -> grpc.StatusCode:
-    """Give the published status of an error: a wrong partition is a wrong argument, a second topic exists already."""
-    if isinstance(error, NotFound) and error.field == "partition":
-        return grpc.StatusCode.INVALID_ARGUMENT
-    if isinstance(error, Conflict) and name == "CreateTopic":
-        return grpc.StatusCode.ALREADY_EXISTS
-    return next((code for kind, code in CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
 
 
 class Offer(NamedTuple):
@@ -66,32 +42,89 @@ class Offer(NamedTuple):
     calls: object
 
 
+class Served(NamedTuple):
+    """What a process answers: published services, its ports for neighbours, and how it is."""
+
+    offers: Sequence[Offer]
+    clock: Clock
+    ports: Mapping[str, object] = {}
+    condition: Condition | None = None
+    """Says whether calls are welcome; without it they always are."""
+    identity: Identity | None = None
+    """Whose certificates are shown and asked for; without it plain text is spoken, on loopback."""
+
+
 @asynccontextmanager
-async def serving(offers: Sequence[Offer], clock: Clock, host: str, port: int) -> AsyncIterator[str]:
-    """Serve until the end of the block; give the address. Raises InvalidInput for the host, Unavailable for a busy port."""
-    with closing(bound(host, port, "RESTOCK_GRPC_PORT")) as free:  # and the host is of this machine alone
-        place, number = free.getsockname()[:2]
-    address = f"[{place}]:{number}" if ":" in place else f"{place}:{number}"
-    server = grpc.aio.server(options=[("grpc.max_receive_message_length", MOST_BYTES), ("grpc.so_reuseport", 0)])
-    server.add_generic_rpc_handlers(
-        tuple(grpc.method_handlers_generic_handler(each.name, _handlers(each, clock)) for each in offers)
+async def serving(served: Served, host: str, *ports: int) -> AsyncIterator[str]:
+    """Serve at every port until the end of the block; give the first address.
+
+    Raises InvalidInput for the host, Unavailable for a busy port.
+    """
+    addresses = [_free(host, port, secure=served.identity is not None) for port in ports]
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", MOST_BYTES),
+            ("grpc.so_reuseport", 0),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # neighbours ask every 20 s whether it is there
+        ]
     )
+    published = [
+        grpc.method_handlers_generic_handler(each.name, _handlers(each, served.clock)) for each in served.offers
+    ]
+    server.add_generic_rpc_handlers((*published, *port_handlers(served.ports, served.clock)))
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    names = [each.name for each in offers]
-    for name in ("", *names):
+    names = [each.name for each in served.offers]
+    for name in ("", LIVE, READY, *names):
         await health.set(name, health_pb2.HealthCheckResponse.SERVING)
     reflection.enable_server_reflection((*names, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
-    try:
-        server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise Unavailable(f"{address} cannot be used: {error}.", remedy="Set another RESTOCK_GRPC_PORT.") from error
+    for address in addresses:
+        try:
+            if served.identity is None:
+                server.add_insecure_port(address)
+            else:
+                server.add_secure_port(address, _credentials(served.identity))
+        except RuntimeError as error:
+            raise Unavailable(f"{address} cannot be used: {error}.", remedy="Set another RESTOCK_GRPC_PORT.") from error
     await server.start()
+    watching = asyncio.create_task(_watched(health, served.condition), name="health") if served.condition else None
     try:
-        yield address
+        yield addresses[0]
     finally:
+        if watching is not None:
+            watching.cancel()
         await health.enter_graceful_shutdown()
         await server.stop(GRACE_SECONDS)
+
+
+def _credentials(identity: Identity) -> Any:
+    """Give what the server shows, and asks of whoever calls; the folder is looked at for each connection."""
+
+    def now() -> Any:
+        pems = identity.pems
+        return grpc.ssl_server_certificate_configuration([(pems.key, pems.certificate)], pems.authority)
+
+    return grpc.dynamic_ssl_server_credentials(now(), now, require_client_authentication=True)
+
+
+def _free(host: str, port: int, *, secure: bool) -> str:
+    """Give the address of a free port; the host must be of this machine alone unless TLS is spoken."""
+    with closing(bound(host, port, "RESTOCK_GRPC_PORT", secure=secure)) as free:
+        place, number = free.getsockname()[:2]
+    return f"[{place}]:{number}" if ":" in place else f"{place}:{number}"
+
+
+async def _watched(health: HealthServicer, condition: Condition) -> None:
+    """Say whether calls are welcome, for ever; at once that they no longer are when the process leaves."""
+    while not condition.draining:
+        ready = health_pb2.HealthCheckResponse.NOT_SERVING
+        if not await condition.problems():
+            ready = health_pb2.HealthCheckResponse.SERVING
+        await health.set(READY, ready)
+        await condition.left(LOOK_SECONDS)
+    for name in ("", READY):
+        await health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
 
 
 def _handlers(offer: Offer, clock: Clock) -> dict[str, Any]:
@@ -110,26 +143,14 @@ def _acting(offer: Offer, name: str, clock: Clock) -> Handler:
 
     async def act(request: Any, context: Any) -> Any:
         try:
-            return await call(request)
+            with deadline.within(context.time_remaining()):
+                return await call(request)
         except RestockError as error:
             await context.abort(code_of(name, error), str(error))
         except Exception as error:
-            _log(f"{offer.name}/{name}", error, clock)
+            logged(f"{offer.name}/{name}", error, clock)
             await context.abort(
                 grpc.StatusCode.INTERNAL, "Something went wrong in Restock; the details are in its log."
             )
 
     return act
-
-
-def _log(name: str, error: Exception, clock: Clock) -> None:
-    line = {
-        "at": timestamp(clock.now()),
-        "level": "error",
-        "event": "call failed",
-        "method": name,
-        "error": f"{type(error).__name__}: {error}",
-        "trace": "".join(traceback.format_exception(error)),
-    }
-    sys.stderr.write(msgspec.json.encode(line).decode() + "\n")
-    sys.stderr.flush()

@@ -46,15 +46,17 @@ MAX_HOSTS = 64
 class Application:
     """REST over a running program."""
 
-    def __init__(self, app: Served, access: Access | None = None, service: str = "") -> None:
+    def __init__(
+        self, app: Served, access: Access | None = None, service: str = "", condition: probes.Condition | None = None
+    ) -> None:
         """`service` is the one that is served alone: some paths are published with different answers by different ones."""
         self.meters = Meters()
-        self.condition = probes.Condition(app)
+        self.condition = condition or probes.Condition(app)
         self.routes = all_routes(app, self.meters, self.condition, service)
         self._access = access
         self._clock = app.clock
         self._table = Table(self.routes)
-        self._keys = Keys(Replies(app.databases["decisions"], app.clock))
+        self._keys = Keys(Replies(app.replies, app.clock))
         self._direct = {
             (route.verb, route.path): (route, self.meters.route(route.verb, route.path), NO_PARAMETERS)
             for route in self.routes

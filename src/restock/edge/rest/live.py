@@ -92,12 +92,12 @@ class Live:
 
     async def _ask(self) -> None:
         """Look for changes while anybody watches."""
-        store = self._app.databases["analytics"]
-        version = await store.changes()
+        analytics = self._app.analytics
+        version = await analytics.revision()
         while self._watchers and not self._condition.draining:
             await asyncio.sleep(1 / EVENTS_PER_SECOND)
             try:
-                if (newest := await store.changes()) != version:
+                if (newest := await analytics.revision()) != version:
                     version = newest
                     await self._look()
             except RestockError:

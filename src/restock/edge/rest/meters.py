@@ -71,7 +71,10 @@ class Meters:
             "Flows over REST since the start, by outcome.",
             [("", {"outcome": outcome}, str(count)) for outcome, count in sorted(self.flows.items())],
         )
-        await _stored(lines, app)
+        if "analytics" in app.contexts:
+            await _counted(lines, app)
+        if "replenishment" in app.contexts:
+            await _runs(lines, app)
         await _background(lines, app, draining=draining)
         return ("\n".join(lines) + "\n").encode()
 
@@ -102,7 +105,7 @@ class Meters:
         _one(lines, "restock_http_requests_in_flight", "Requests being answered.", self.in_flight)
 
 
-async def _stored(lines: list[str], app: Served) -> None:
+async def _counted(lines: list[str], app: Served) -> None:
     figures = await app.analytics.figures(FiguresRequest(1))
     money = figures.purchase_orders
     _family(
@@ -120,6 +123,9 @@ async def _stored(lines: list[str], app: Served) -> None:
         [("", {"currency": one.currency}, number_text(one.amount)) for one in money],
     )
     _one(lines, "restock_customer_orders_total", "Customer orders accepted.", figures.orders, "counter")
+
+
+async def _runs(lines: list[str], app: Served) -> None:
     runs, queries, microseconds = await app.replenishment.totals()
     _one(lines, "restock_flow_runs_total", "Runs of flows that are stored.", runs, "counter")
     _one(lines, "restock_flow_queries_total", "Queries that flows made.", queries, "counter")
@@ -147,9 +153,10 @@ async def _background(lines: list[str], app: Served, *, draining: bool) -> None:
         "Records still to be consumed, by subscriber.",
         [("", {"subscriber": one.group}, str(await one.lag())) for one in app.subscribers],
     )
-    delivery = await app.dispatcher.backlog()
-    _one(lines, "restock_dispatch_backlog", "Orders that wait to be delivered.", delivery.orders)
-    _one(lines, "restock_dispatch_failing", "Orders whose delivery failed and is tried again.", delivery.failing)
+    if app.dispatcher is not None:
+        delivery = await app.dispatcher.backlog()
+        _one(lines, "restock_dispatch_backlog", "Orders that wait to be delivered.", delivery.orders)
+        _one(lines, "restock_dispatch_failing", "Orders whose delivery failed and is tried again.", delivery.failing)
     _one(lines, "restock_disk_low", "1 while orders are refused because the disk is nearly full.", int(app.disk_low))
     _one(lines, "restock_problems", "What stands still and needs a person.", len(app.problems()))
     _one(lines, "restock_draining", "1 while the server is stopping.", int(draining))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
@@ -11,7 +13,6 @@ from restock.edge.rest.message import Answer, Request
 from restock.edge.rest.meters import CONTENT_TYPE, Meters
 from restock.edge.rest.routes import Handler, Route
 from restock.edge.rest.served import Served
-from restock.services import SCHEMAS
 
 VERSION = version("restock")
 
@@ -46,22 +47,37 @@ class Ready:
 
 
 class Condition:
-    """Whether the server takes requests. `draining` is set once it stops."""
+    """Whether the server takes requests: until it leaves, while its stores answer and nothing stands still."""
 
     def __init__(self, app: Served) -> None:
-        self.draining = False
+        self._leaving = asyncio.Event()
         self._app = app
+
+    @property
+    def draining(self) -> bool:
+        """Tell whether the server stops."""
+        return self._leaving.is_set()
+
+    def leave(self) -> None:
+        """Take nobody in any more."""
+        self._leaving.set()
+
+    async def left(self, seconds: float) -> None:
+        """Wait so long, or until the server stops."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._leaving.wait()
 
     async def problems(self) -> list[str]:
         """Say what is in the way: stopping, stores that do not answer, work that stands still."""
         found = ["The server is stopping."] if self.draining else []
-        for name in SCHEMAS:
+        for database in self._app.databases:
             try:
-                await self._app.databases[name].changes()
+                await database.changes()
             except RestockError as error:
                 found.append(str(error))
             except Exception as error:
-                found.append(f"{name}.db does not answer: {error}.")
+                found.append(f"{database.name}.db does not answer: {error}.")
         return found + self._app.problems()
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from restock.analytics.port import Analytics
 from restock.core.clock import Clock
 from restock.core.ids import Ids
 from restock.edge.purchasing_services import Asked
-from restock.engine.database import Databases
+from restock.engine.database import Database, Databases
 from restock.engine.stream.outbox import Backlog
 from restock.engine.stream.registry import Registry
 from restock.replenishment.port import Replenishment
@@ -64,18 +64,6 @@ class DispatcherLike(Protocol):
         ...
 
 
-class ServedReplenishment(Replenishment, Protocol):
-    """Replenishment, with the totals of its runs."""
-
-    async def totals(self) -> tuple[int, int, int]:
-        """Give runs, queries and query microseconds of all time."""
-        ...
-
-    async def drain(self) -> None:
-        """Wait until every trace is stored."""
-        ...
-
-
 class Served(Asked, Protocol):
     """The running program."""
 
@@ -94,12 +82,22 @@ class Served(Asked, Protocol):
         ...
 
     @property
+    def replies(self) -> Database:
+        """The database that remembers what was answered to idempotency keys."""
+        ...
+
+    @property
+    def contexts(self) -> Collection[str]:
+        """The contexts that are in this process."""
+        ...
+
+    @property
     def registry(self) -> Registry:
         """The schema registry."""
         ...
 
     @property
-    def replenishment(self) -> ServedReplenishment:
+    def replenishment(self) -> Replenishment:
         """Flows."""
         ...
 
@@ -119,8 +117,12 @@ class Served(Asked, Protocol):
         ...
 
     @property
-    def dispatcher(self) -> DispatcherLike:
-        """The dispatcher."""
+    def dispatcher(self) -> DispatcherLike | None:
+        """The dispatcher, if orders are delivered here."""
+        ...
+
+    async def drain(self) -> None:
+        """Wait until what is done on the side is stored."""
         ...
 
     def start(self) -> None:

@@ -7,7 +7,7 @@ undone alone; its neighbours go on. Nothing a unit wrote is visible or acknowled
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from restock.core.errors import Conflict
@@ -81,6 +81,10 @@ class Databases(Protocol):
 
     def __getitem__(self, name: str, /) -> Database:
         """Give one."""
+        ...
+
+    def __iter__(self) -> Iterator[Database]:
+        """Walk all that are open."""
         ...
 
     async def close(self) -> None:
