@@ -16,18 +16,17 @@ from manifests import DEPLOY, K8S, ROOT, compose, literals, patches, read, servi
 from restock.edge.rest import probes
 from restock.edge.rest.meters import Meters
 from restock.services import SERVICES
-from restock.settings import PREFIX, Settings
+from restock.settings import PREFIX, PUBLISHED, Settings
 
 NEIGHBOURS = ("OMS", "INVENTORY", "SUPPLIER", "UOM", "RULE_ENGINE", "PO")
-PUBLISHED = {
-    "PORT", "GRPC_PORT", "DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_NAME",
-    *(f"{name}_GRPC_URL" for name in NEIGHBOURS),
+DATABASES = {
+    "DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_PASSWORD_FILE",
     *(f"{name}_DB" for name in ("OMS", "INVENTORY", "SUPPLIER", "UOM", "PO")),
 }  # fmt: skip
-"""Names in the environment that published deployments use."""
+"""Names in the environment that published deployments use for databases, and one for a password in a file."""
 
-OURS = {"ORCHESTRATOR_GRPC_URL", "ANALYTICS_GRPC_URL", "DB_PASSWORD_FILE", "RESTOCK_TLS", "OTEL_EXPORTER_OTLP_ENDPOINT"}
-"""Names that Restock adds in the same manner."""
+OTHERS = {"OTEL_EXPORTER_OTLP_ENDPOINT"}
+"""Names that belong to a standard."""
 
 BY_NAME = {service.name: service for service in SERVICES}
 NAMES = sorted(BY_NAME)
@@ -35,7 +34,9 @@ NAMES = sorted(BY_NAME)
 
 def known(names: set[str]) -> set[str]:
     """Leave out of names what is a setting or published; what is left is a slip."""
-    return names - PUBLISHED - OURS - {f"{PREFIX}{field.name.upper()}" for field in fields(Settings)}
+    ours = {f"{PREFIX}{field.name.upper()}" for field in fields(Settings)}
+    published = {name for given in PUBLISHED.values() for name in given}
+    return names - ours - published - DATABASES - OTHERS
 
 
 def test_every_service_has_a_folder_that_the_base_names() -> None:

@@ -45,7 +45,8 @@ def test_every_pod_has_certificates_and_shows_no_secret(overlay: str) -> None:
         volumes = {each["name"]: each for each in pod(one)["volumes"]}
         assert mounts.keys() == volumes.keys(), name
         assert mounts["tls"] == "/etc/restock/tls"
-        assert volumes["tls"]["secret"]["secretName"] == "restock-tls"
+        owner = "orchestrator" if overlay == "monolith" else name.removesuffix("-service")
+        assert volumes["tls"]["secret"]["secretName"] == f"{owner}-tls"
         assert {"name": "RESTOCK_TLS", "value": "/etc/restock/tls"} in container["env"]
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             assert container[probe]["httpGet"]["scheme"] == "HTTPS", "Kubernetes speaks gRPC in plain text only"
