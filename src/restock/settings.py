@@ -25,13 +25,17 @@ class Settings:
     home: Path = Path("var")
     """The folder of all embedded state."""
     host: str = "127.0.0.1"
-    """The address that REST listens on; plain text is served on loopback only."""
+    """The address to listen on; one that other machines reach needs `tls`."""
     port: int = 8080
     """The port that REST listens on; 0 takes a free one."""
+    tls: str = ""
+    """The folder with ca.crt, tls.crt and tls.key: REST and gRPC are then served with TLS, also to other machines, and
+    services show one another their certificates. Empty means plain text, on loopback only."""
     grpc_port: int = 0
     """The port of the gRPC interfaces, on the same host; 0 serves none. Needs the extra grpc."""
     oms_grpc_url: str = "127.0.0.1:50051"
-    """Where a process without it asks for demand and customer orders: host:port of the gRPC interface of oms."""
+    """Where a process without it asks for demand and customer orders: host:port of the gRPC interface of oms; with commas
+    between, several replicas, each of which is asked in turn."""
     inventory_grpc_url: str = "127.0.0.1:50052"
     """Where stock is asked for."""
     supplier_grpc_url: str = "127.0.0.1:50053"
@@ -97,6 +101,15 @@ class Settings:
     """Room on the disk, in MiB, that is let go when it is full, so that what was accepted can be finished; 0 keeps none."""
     queue_limit: int = 1024
     """Callers that may wait at the flow's door before it answers 503."""
+    log: str = "json"
+    """The form of a server's log on standard error: json or text."""
+    log_level: str = "warning"
+    """The least level that a server logs: info has a line per request and run, warning dead letters, error problems."""
+    trace_one_in: int = 0
+    """Of so many requests that bring no trace one begins a sampled trace; 0 begins none. Traces that callers bring go on."""
+    otlp_endpoint: str = ""
+    """Where the spans of sampled traces are sent by OTLP over HTTP, such as http://127.0.0.1:4318; empty sends none.
+    Without it OTEL_EXPORTER_OTLP_ENDPOINT counts."""
 
     @property
     def in_avro(self) -> bool:
@@ -120,8 +133,9 @@ PUBLISHED: Mapping[str, tuple[str, ...]] = {
     **{f"{one}_db": (f"{one.upper()}_DB", f"{one.upper()}_DB_NAME") for one in DATABASES},
     **{f"{one}_db_{part}": (f"{one.upper()}_DB_{part.upper()}",) for one in DATABASES for part in DB_PARTS[:-1]},
     **{f"{one}_grpc_url": (f"{one.upper()}_GRPC_URL", f"{one.upper()}_SERVICE_URL") for one in NEIGHBOURS},
+    "otlp_endpoint": ("OTEL_EXPORTER_OTLP_ENDPOINT",),
 }
-"""Names in the environment, beside our own, by which programs of the published system are set up; the first one counts."""
+"""Names in the environment, beside our own, by which others set up their programs; the first one counts."""
 
 LIMITS = {
     "port": (0, 65535),  # what TCP has
@@ -133,6 +147,7 @@ LIMITS = {
     "session_seconds": (1, 300),  # a second is twice the pause between two signs of life
     "rough_seed": (0, 1_000_000_000),  # any seed
     "ballast_mib": (0, 1_048_576),  # a terabyte
+    "trace_one_in": (0, 1_000_000_000),  # any
     "queue_limit": (1, 1_000_000),  # callers whose sockets one process can hold
 }
 """The least and the most of each number."""
@@ -140,7 +155,11 @@ LIMITS = {
 SECRETS = {"db_password", "db_admin_password", *(f"{name}_db_password" for name in DATABASES)}
 """What is never shown."""
 
-CHOICES = {"event_format": ("auto", "json", "avro")}
+CHOICES = {
+    "event_format": ("auto", "json", "avro"),
+    "log": ("json", "text"),
+    "log_level": ("debug", "info", "warning", "error"),
+}
 """What some texts may be."""
 
 

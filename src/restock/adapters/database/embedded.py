@@ -88,10 +88,11 @@ def _refuse_loss(folder: Path) -> None:
 
 def _list_stores(folder: Path, names: Iterable[str]) -> None:
     """Write down which stores there are, once all are made."""
-    text = "\n".join(sorted(names)) + "\n"
     path = folder / CONTENTS
-    if path.exists() and path.read_text("utf-8") == text:
+    listed = path.read_text("utf-8").split() if path.exists() else []
+    if listed and set(listed) >= set(names):
         return
+    text = "\n".join(sorted({*listed, *names})) + "\n"  # a service that is served alone opens a part of them
     new = folder / f"{CONTENTS}.new"
     with new.open("w", encoding="utf-8") as file:
         file.write(text)

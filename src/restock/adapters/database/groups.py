@@ -6,9 +6,11 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
+from time import perf_counter_ns
 from typing import Any, NamedTuple, TypeVar
 
 from restock.core import failpoint as failpoints
+from restock.core import trace
 from restock.core.errors import StorageFull
 from restock.core.failpoint import failpoint
 from restock.engine.database.port import Pool, Unit
@@ -54,12 +56,16 @@ class GroupCommit(ABC):
         self._waiting.append(Waiting(name, unit, done))
         if self._group is None:
             self._group = asyncio.create_task(self._run_groups(), name=f"group commit {self.name}")
+        parent, began = trace.current(), perf_counter_ns()
         try:
             return await done
         except StorageFull:
             for tell in self.on_full:
                 tell()
             raise
+        finally:
+            if parent:
+                trace.record(trace.child(parent), parent, f"write {self.name}.{name}", began, {}, kind="client")
 
     async def finish(self) -> None:
         """Wait until nothing waits."""

@@ -50,6 +50,9 @@ COMMANDS = {
     "demo": Entry("demo", "Play a day of customer orders, from order to purchase order.", START),
     "setup": Entry("setup", "Load the demo company without playing it.", START),
     "serve": Entry("serve", "Serve REST, and carry events on.", START),
+    "up": Entry("up", "Start every service as a process of its own, and keep it running.", START),
+    "down": Entry("up", "Stop the services that `up --detach` started.", START),
+    "status": Entry("up", "Show the services that run in this home, and whether they are ready.", START),
     "pipeline": Entry(
         "pipeline", "The published order pipeline: setup, start, orders, analytics, status, stop.", START
     ),

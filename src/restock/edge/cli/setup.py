@@ -1,6 +1,9 @@
-"""`restock setup` and `restock migrate`: databases, their users and tables; the demo company, not played."""
+"""`restock setup` and `restock migrate`: databases, users and tables, certificates; the demo company, not played."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -14,10 +17,11 @@ from restock.edge.running import Running
 @click.group(
     epilog="""\b
 Example:
-  restock setup demo"""
+  restock setup demo
+  restock setup certificates"""
 )
 def setup() -> None:
-    """Load prepared data."""
+    """Load the demo company; make databases and certificates."""
 
 
 @setup.command(
@@ -72,6 +76,41 @@ def databases(shell: Shell, as_json: bool) -> None:
         click.echo("All databases are there.")
     if users:
         click.echo(f"Made the users {', '.join(users)}.")
+
+
+@setup.command(
+    epilog="""\b
+Examples:
+  restock setup certificates
+  restock setup certificates --host restock.example.com --host 10.0.0.5
+  RESTOCK_TLS=certificates/po restock serve po
+
+A private authority in DIR/ca, and a folder for each service. Again, it renews
+what ends soon; running services take the new ones up by themselves. Keep
+DIR/ca/ca.key where nobody serves: whoever has it can pass for any service."""
+)
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path("certificates"),
+    show_default=True,
+    help="Where they are kept.",
+)
+@click.option("--host", "hosts", multiple=True, help="A further name or address by which services are called.")
+@click.option("--renew", is_flag=True, help="Make all of them anew, but not the authority.")
+@as_json
+@click.pass_obj
+def certificates(shell: Shell, folder: Path, hosts: Sequence[str], renew: bool, as_json: bool) -> None:
+    """Make the certificates by which services know one another."""
+    made, kept = shell.setup_certificates(folder, hosts, renew=renew)
+    if as_json:
+        echo_json({"dir": str(folder), "made": made, "kept": kept})
+    elif made:
+        click.echo(f"Made the certificates of {', '.join(made)} in {folder}.")
+        click.echo(f"Next: RESTOCK_TLS={folder / made[0]} restock serve {made[0]}")
+    else:
+        click.echo(f"All certificates in {folder} are good.")
 
 
 @click.command(

@@ -99,6 +99,10 @@ class Shell(Protocol):
         """Make or update every table, as the administrator if there is one; give the databases that changed."""
         ...
 
+    def setup_certificates(self, folder: Path, hosts: Sequence[str], *, renew: bool) -> tuple[list[str], list[str]]:
+        """Make the certificates that are missing or end soon; give the services whose were made, and kept."""
+        ...
+
     def backup(self, target: Path) -> list[Path]:
         """Copy every store as of one moment; give the files."""
         ...

@@ -29,6 +29,7 @@ from restock.engine.stream.codec import decode
 from restock.engine.stream.inbox import Inbox
 from restock.engine.stream.keeping_up import TRANSIENT, KeepingUp
 from restock.engine.stream.port import Fenced, Record, Stream, TopicPartition
+from restock.engine.stream.traced import traced
 
 BATCH = 500
 """Events per unit: shares two disk flushes well, and a unit of a few milliseconds does not starve other writers."""
@@ -357,9 +358,10 @@ class Subscriber(KeepingUp):
             if once:
                 await self._handler(tx, once)
 
-        await self._database.write(f"consume.{self.group}", consume)
-        if self._after is not None:
-            await self._after(events)
+        async with traced(given, f"consume {self.group}"):
+            await self._database.write(f"consume.{self.group}", consume)
+            if self._after is not None:
+                await self._after(events)
 
 
 def _firsts(events: list[Identified], fresh: set[str]) -> list[Identified]:
