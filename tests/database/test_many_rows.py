@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from notebook import ADD, ALL, COUNT, PUT, RAISE, Pages, note
+from notebook import ADD, ADD_BLOB, ALL, COUNT, PUT, RAISE, Pages, note
 
 from restock.adapters.database.sqlite import ROWS_AT_ONCE
 from restock.core.errors import RestockError, Stale
@@ -80,6 +80,16 @@ async def test_a_unit_reads_rows_that_it_has_just_sent(pages: Pages) -> None:
         return count, await tx.write_many(RAISE, [{"of_key": f"a{number}"} for number in range(9)])
 
     assert await pages.left.write("many", unit) == (12, 7)
+
+
+async def test_rows_of_more_than_a_message_holds_are_stored(pages: Pages) -> None:
+    rows: list[dict[str, object]] = [
+        {"key": f"{number:02}", "text": f"{number % 10}" * (1 << 19)} for number in range(40)
+    ]
+    assert await written(pages, ADD_BLOB, rows) == 40  # 20 MiB; a server takes 16 at once
+    many = [note(f"{number:06}", number) for number in range(25_000)]
+    assert await written(pages, ADD, many) == 25_000
+    assert await pages.left.read(COUNT) == [(25_000,)]
 
 
 async def test_a_number_beyond_the_column_is_refused_among_rows(pages: Pages) -> None:

@@ -30,6 +30,15 @@ _result: Any = MySQLResult  # without types
 LARGEST = (1 << 63) - 1
 """The largest number of a column."""
 
+ROWS_AT_ONCE = 1_000
+"""Rows in one message: more would be no cheaper, and the server begins while the next are packed."""
+
+MESSAGE_BYTES = 1 << 20
+"""A message of several rows is no larger than about this: a server takes 16 MiB unless it is told otherwise."""
+
+MOST_UNDER_WAY = 16
+"""Messages sent without an answer: what the server has not read yet fills our memory."""
+
 _TLS_REQUEST_BYTES, _EXTENDED_AT = 32, 28
 _CLIENT_MYSQL = 1
 _BULK_OPERATIONS = 4
@@ -80,19 +89,21 @@ class Pipe:
 
     async def send(self, text: str, rows: Sequence[tuple[object, ...]]) -> bool:
         """Send the rows of an INSERT, or say that this server or these rows need another way; raises what was due before."""
-        connection = self._connection
-        packed = _packed(rows, connection._encoding) if self.takes_rows else None
+        packed = _packed(rows, self._connection._encoding) if self.takes_rows else None
         if packed is None:
             return False
-        statement = connection._stmt_cache.get(text)
+        statement = self._connection._stmt_cache.get(text)
         if statement is None:
             await self.settle()
-            statement = await connection._acquire_cached_statement(text, len(rows[0]))
+            statement = await self._connection._acquire_cached_statement(text, len(rows[0]))
             if statement is None:
                 return False
-        head = struct.pack("<IH", statement._statement_id, _SEND_TYPES)
-        await connection._execute_command(_BULK_EXECUTE, head + packed)
-        self._under_way += 1
+        for part in packed:
+            if self._under_way >= MOST_UNDER_WAY:
+                await self.settle()
+            head = struct.pack("<IH", statement._statement_id, _SEND_TYPES)
+            await self._connection._execute_command(_BULK_EXECUTE, head + part)
+            self._under_way += 1
         return True
 
     async def ask(self, text: str, values: tuple[object, ...]) -> list[Row]:
@@ -149,18 +160,31 @@ def alive(connection: Connection) -> bool:
     return connection.connected and not connection._stream_broken  # type: ignore[attr-defined]
 
 
-def _packed(rows: Sequence[tuple[Any, ...]], encoding: str) -> bytes | None:
-    """Give types and values as the server reads them; None where the driver cannot.
+def _packed(rows: Sequence[tuple[Any, ...]], encoding: str) -> list[bytes] | None:
+    """Give types and values as the server reads them, in messages; None where the driver cannot.
 
     That is a column without any value, or a number that no column holds: it would be packed as a negative one.
     """
-    try:
-        packed = pack_bulk_rows(rows, len(rows[0]), encoding)
-    except ValueError:
-        return None
-    if packed is None:
-        return None
-    types, values = packed
+    messages: list[bytes] = []
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        part = rows[start : start + ROWS_AT_ONCE]
+        try:
+            packed = pack_bulk_rows(part, len(part[0]), encoding)
+        except ValueError:
+            return None
+        if packed is None or _is_beyond(part, packed[0]):
+            return None
+        if len(packed[1]) > MESSAGE_BYTES and len(part) > 1:
+            halves = [_packed(part[: len(part) // 2], encoding), _packed(part[len(part) // 2 :], encoding)]
+            if None in halves:
+                return None
+            messages += [message for half in halves if half for message in half]
+        else:
+            messages.append(bytes(packed[0] + packed[1]))
+    return messages
+
+
+def _is_beyond(rows: Sequence[tuple[Any, ...]], types: bytes) -> bool:
     for place in [at for at, kind in enumerate(types[::2]) if kind == LONGLONG]:
         numbers = map(itemgetter(place), rows)
         try:
@@ -168,5 +192,5 @@ def _packed(rows: Sequence[tuple[Any, ...]], encoding: str) -> bytes | None:
         except TypeError:  # some are NULL
             most = max(row[place] for row in rows if row[place] is not None)
         if most > LARGEST:
-            return None
-    return bytes(types + values)
+            return True
+    return False
