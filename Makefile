@@ -70,7 +70,7 @@ proto: install ## compile the published gRPC interfaces
 		--descriptor_set_out=src/restock/edge/grpc/published.binpb $(sort $(wildcard src/restock/edge/grpc/protos/*.proto))
 
 lock: install ## pin the newest allowed versions
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra grpc --extra kafka --extra mysql --extra prove --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra grpc --extra kafka --extra mysql --extra prove --extra tls --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
 	$(BIN)/uv pip compile --group ci --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.ci.lock
 
 clean: services-down ## remove the environment, caches and the state in ./var

@@ -143,6 +143,18 @@ class Program:
 
         return _beside(set_up(self._loaded[0], list(SCHEMAS)))
 
+    def setup_certificates(self, folder: Path, hosts: Sequence[str], *, renew: bool) -> tuple[list[str], list[str]]:
+        """Make the certificates that are missing or end soon; give the services whose were made, and kept."""
+        if not find_spec("cryptography"):
+            from restock.core.errors import InvalidInput
+
+            raise InvalidInput("Certificates need the extra tls.", field="tls", remedy="Install restock[tls].")
+        from restock.adapters.certificates import make_certificates
+        from restock.core.clock import SystemClock
+        from restock.services import SERVICES
+
+        return make_certificates(folder, [one.name for one in SERVICES], hosts, SystemClock(), renew=renew)
+
     def _refuse_server(self, done: str) -> None:
         host = self._loaded[0].db_host
         if host:
@@ -254,6 +266,7 @@ async def _session(
             access_log=access_log,
             service=services[0] if len(services) == 1 else "",
             condition=condition,
+            identity=app.identity,
         )
 
 
@@ -273,7 +286,7 @@ def _grpc(
     from restock.edge.grpc.offers import offers
     from restock.edge.grpc.server import Served, serving
 
-    served = Served(offers(app, services), app.clock, app.own_ports, condition)
+    served = Served(offers(app, services), app.clock, app.own_ports, condition, app.identity)
     return serving(served, app.settings.host, *ports)
 
 

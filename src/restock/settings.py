@@ -23,9 +23,12 @@ class Settings:
     home: Path = Path("var")
     """The folder of all embedded state."""
     host: str = "127.0.0.1"
-    """The address that REST listens on; plain text is served on loopback only."""
+    """The address to listen on; one that other machines reach needs `tls`."""
     port: int = 8080
     """The port that REST listens on; 0 takes a free one."""
+    tls: str = ""
+    """The folder with ca.crt, tls.crt and tls.key: REST and gRPC are then served with TLS, also to other machines, and
+    services show one another their certificates. Empty means plain text, on loopback only."""
     grpc_port: int = 0
     """The port of the gRPC interfaces, on the same host; 0 serves none. Needs the extra grpc."""
     oms_grpc_url: str = "127.0.0.1:50051"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +24,7 @@ from restock.purchasing.model import PurchaseOrder, State
 from restock.purchasing.port import ByKeyRequest
 from restock.replenishment import proposals, recorder
 from restock.replenishment.model import Need, Outcome, judged
-from restock.replenishment.operations import SERVICES, Neighbours, Operations
+from restock.replenishment.operations import FRESH, SERVICES, Neighbours, Operations
 from restock.replenishment.planning import Planner
 from restock.replenishment.port import (
     Calculation,
@@ -69,7 +69,9 @@ class ReplenishmentService:
         ids: Ids,
         flow_name: str = "purchasing",
         queue_limit: int = QUEUE_LIMIT,
+        away: Collection[str] = (),
     ) -> None:
+        """`away` names the ports that are in other processes."""
         self._database = database
         self._clock = clock
         self._ids = ids
@@ -79,7 +81,8 @@ class ReplenishmentService:
         if flow_name not in self.flows:
             raise NotFound(f"There is no flow {flow_name!r}.", field="flow", remedy=f"Known: {', '.join(self.flows)}.")
         self._flow = self.flows[flow_name]
-        self._executor = Executor(table, self.operations.rulebook, clock)
+        distant = {each for each in table if each.partition(".")[0] in away}
+        self._executor = Executor(table, self.operations.rulebook, clock, distant=distant)
         self._runner = CohortRunner(self._executor, self._flow, queue_limit=queue_limit)
         self.at_once = min(AT_ONCE, queue_limit)
         """Runs of one caller that may be at the door together."""
@@ -96,6 +99,11 @@ class ReplenishmentService:
     def waiting(self) -> int:
         """How many callers wait at the flow's door."""
         return self._runner.waiting
+
+    @property
+    def refused(self) -> int:
+        """How many callers were sent away because too many waited."""
+        return self._runner.refused
 
     def busy(self) -> bool:
         """Tell whether callers wait at the flow's door."""
@@ -167,7 +175,7 @@ class ReplenishmentService:
 
     def load(self, text: bytes, name: str) -> Flow:
         """Load a flow file of the caller's with the operations that flows may name. Raises FlowError with the place."""
-        return load_flow(text, name, operations=set(self.operations.table()), services=SERVICES)
+        return load_flow(text, name, operations=set(self.operations.table()), services=SERVICES, fresh=FRESH)
 
     async def totals(self) -> tuple[int, int, int]:
         """Give runs, queries and query microseconds of all time."""
@@ -251,7 +259,7 @@ def shipped_flows(operations: set[str]) -> dict[str, Flow]:
     """Load the flows that come with the program."""
     flows = {}
     for path in sorted(FLOWS.glob("*.yaml")):
-        flow = load_flow(path.read_bytes(), path.name, operations=operations, services=SERVICES)
+        flow = load_flow(path.read_bytes(), path.name, operations=operations, services=SERVICES, fresh=FRESH)
         flows[flow.name] = flow
     return flows
 

@@ -1,6 +1,9 @@
-"""`restock setup demo`: the demo company in this home, not played."""
+"""`restock setup`: the demo company in this home, not played; databases on a server; certificates of services."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -14,10 +17,11 @@ from restock.edge.running import Running
 @click.group(
     epilog="""\b
 Example:
-  restock setup demo"""
+  restock setup demo
+  restock setup certificates"""
 )
 def setup() -> None:
-    """Load prepared data."""
+    """Load the demo company; make databases and certificates."""
 
 
 @setup.command(
@@ -46,11 +50,6 @@ def demo(shell: Shell, as_json: bool) -> None:
     click.echo("Next: restock flow PROD-001 PROD-002 PROD-003, then restock plan.")
 
 
-def command(_name: str) -> click.Command:
-    """Give the command."""
-    return setup
-
-
 @setup.command(
     epilog="""\b
 Example:
@@ -70,3 +69,43 @@ def databases(shell: Shell, as_json: bool) -> None:
         click.echo(f"Made {', '.join(made)}. Their tables are made at the first start.")
     else:
         click.echo("All databases are there.")
+
+
+@setup.command(
+    epilog="""\b
+Examples:
+  restock setup certificates
+  restock setup certificates --host restock.example.com --host 10.0.0.5
+  RESTOCK_TLS=certificates/po restock serve po
+
+A private authority in DIR/ca, and a folder for each service. Again, it renews
+what ends soon; running services take the new ones up by themselves. Keep
+DIR/ca/ca.key where nobody serves: whoever has it can pass for any service."""
+)
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path("certificates"),
+    show_default=True,
+    help="Where they are kept.",
+)
+@click.option("--host", "hosts", multiple=True, help="A further name or address by which services are called.")
+@click.option("--renew", is_flag=True, help="Make all of them anew, but not the authority.")
+@as_json
+@click.pass_obj
+def certificates(shell: Shell, folder: Path, hosts: Sequence[str], renew: bool, as_json: bool) -> None:
+    """Make the certificates by which services know one another."""
+    made, kept = shell.setup_certificates(folder, hosts, renew=renew)
+    if as_json:
+        echo_json({"dir": str(folder), "made": made, "kept": kept})
+    elif made:
+        click.echo(f"Made the certificates of {', '.join(made)} in {folder}.")
+        click.echo(f"Next: RESTOCK_TLS={folder / made[0]} restock serve {made[0]}")
+    else:
+        click.echo(f"All certificates in {folder} are good.")
+
+
+def command(_name: str) -> click.Command:
+    """Give the command."""
+    return setup

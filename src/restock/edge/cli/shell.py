@@ -95,6 +95,10 @@ class Shell(Protocol):
         """Make the databases that are missing on the server of the settings; give the names of those made."""
         ...
 
+    def setup_certificates(self, folder: Path, hosts: Sequence[str], *, renew: bool) -> tuple[list[str], list[str]]:
+        """Make the certificates that are missing or end soon; give the services whose were made, and kept."""
+        ...
+
     def backup(self, target: Path) -> list[Path]:
         """Copy every store as of one moment; give the files."""
         ...

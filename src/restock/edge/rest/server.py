@@ -11,6 +11,7 @@ import gc
 import ipaddress
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, TypeVar
@@ -24,6 +25,7 @@ from restock.edge.rest.probes import Condition
 from restock.edge.rest.protocol import Connection, Door
 from restock.edge.rest.served import Served
 from restock.edge.spans import exported
+from restock.edge.tls import Identity
 
 T = TypeVar("T")
 
@@ -103,29 +105,33 @@ async def serve(
     access_log: bool = False,
     service: str = "",
     condition: Condition | None = None,
+    identity: Identity | None = None,
 ) -> int:
     """Serve until a signal or `stop`; give the exit code. Raises InvalidInput for the host, Unavailable for a busy port.
 
     `announce` is told the address once requests are answered there. A second signal stops at once. `service` is the one that
-    is served alone.
+    is served alone. With an `identity` TLS is spoken, else plain text on loopback.
     """
     stop = stop or asyncio.Event()
     with contextlib.ExitStack() as stack:
         level = "info" if access_log else settings.log_level
         log = stack.enter_context(Log(app.clock, settings.log, level))
         application = Application(app, log, service, condition, settings.trace_one_in)
-        listener = stack.enter_context(contextlib.closing(bound(settings.host, settings.port)))
+        listener = stack.enter_context(
+            contextlib.closing(bound(settings.host, settings.port, secure=identity is not None))
+        )
         door, at_once = Door(application), asyncio.Event()
         async with _background_work(app, background):
             loop = asyncio.get_running_loop()
-            listening = await loop.create_server(lambda: Connection(door), sock=listener, backlog=BACKLOG)
-            tasks = [_swept(door), watch(app, log)]
+            context = identity.for_rest() if identity else None
+            listening = await loop.create_server(lambda: Connection(door), sock=listener, backlog=BACKLOG, ssl=context)
+            tasks = [_swept(door, identity, context), watch(app, log)]
             if settings.otlp_endpoint:
                 tasks.append(exported(settings.otlp_endpoint, f"restock-{service or 'all'}", app.clock, log))
             beside = [asyncio.create_task(each) for each in tasks]
             gc.collect()
             with _signals(stop, at_once), collected_seldom():
-                announce(_address(listener))
+                announce(_address(listener, secure=identity is not None))
                 await stop.wait()
                 await _leave(door, listening, at_once)
             for task in beside:
@@ -135,18 +141,21 @@ async def serve(
         return 1 if at_once.is_set() else 0
 
 
-def bound(host: str, port: int, setting: str = "RESTOCK_PORT") -> socket.socket:
-    """Give a socket bound to a loopback address; `setting` is where the port is from. Raises InvalidInput, Unavailable."""
+def bound(host: str, port: int, setting: str = "RESTOCK_PORT", *, secure: bool = False) -> socket.socket:
+    """Give a socket bound to an address, of loopback unless `secure`; `setting` is where the port is from.
+
+    Raises InvalidInput, Unavailable.
+    """
     address = "127.0.0.1" if host == "localhost" else host.strip("[]")
     try:
         loopback = ipaddress.ip_address(address).is_loopback
     except ValueError:
         raise InvalidInput(f"{host!r} is not an address.", field="host", remedy="Use 127.0.0.1 or ::1.") from None
-    if not loopback:
+    if not loopback and not secure:
         raise InvalidInput(
             f"{host} can be reached from other machines; plain text is served on loopback only.",
             field="host",
-            remedy="Use 127.0.0.1, and a proxy with TLS in front of it.",
+            remedy="Use 127.0.0.1, or set RESTOCK_TLS to a folder of `restock setup certificates`.",
         )
     if not 0 <= port <= 65535:
         raise InvalidInput(f"{port} is not a port.", field="port", remedy="Use 0 to 65535.")
@@ -166,9 +175,10 @@ def bound(host: str, port: int, setting: str = "RESTOCK_PORT") -> socket.socket:
     return listener
 
 
-def _address(listener: socket.socket) -> str:
+def _address(listener: socket.socket, *, secure: bool) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 @contextlib.contextmanager
@@ -194,12 +204,14 @@ def _signals(stop: asyncio.Event, at_once: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(each)
 
 
-async def _swept(door: Door) -> None:
-    """Close connections that nobody uses, for ever."""
+async def _swept(door: Door, identity: Identity | None, context: ssl.SSLContext | None) -> None:
+    """Close connections that nobody uses, and show who comes the certificate that is there by then, for ever."""
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         door.close_idle(loop.time() - KEEP_ALIVE_SECONDS)
+        if identity and context:
+            identity.renew(context)
 
 
 async def _leave(door: Door, listening: asyncio.Server, at_once: asyncio.Event) -> None:
