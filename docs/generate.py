@@ -45,7 +45,7 @@ from restock.orders.port import PlaceRequest
 from restock.purchasing.port import ChangeRequest, OrdersRequest, Receipt, ReceiveRequest
 from restock.replenishment.port import FlowBatchRequest, FlowRequest
 from restock.services import OPERATIONS, SCHEMAS, SERVICES
-from restock.settings import FILE, PREFIX, Settings
+from restock.settings import DOTENV, FILE, PREFIX, PUBLISHED, Settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # what lies beside this file, wherever it is loaded from
 from reference_layout import code, page, table, words
@@ -103,14 +103,24 @@ def settings() -> str:
     text = (SOURCE / "settings.py").read_text("utf-8")
     meanings = dict(re.findall(r'^    (\w+): [^\n]* = [^\n]*\n    """(.*?)"""', text, re.MULTILINE | re.DOTALL))
     rows = [
-        (code(one.name), code(f"{PREFIX}{one.name.upper()}"), code(one.default), meanings[one.name])
+        (
+            code(one.name),
+            ", ".join(code(name) for name in (f"{PREFIX}{one.name.upper()}", *PUBLISHED.get(one.name, ()))),
+            code(one.default),
+            meanings[one.name],
+        )
         for one in fields(Settings)
+        if one.name != "db_own"
     ]
     return page(
         "Settings",
-        f"A flag wins over the environment, the environment over `{FILE}` in the home, and that over the default."
-        " `restock config` prints each value and where it is from.",
+        f"A flag wins over the environment, the environment over {code(DOTENV)} in the working folder, that over"
+        f" `{FILE}` in the home, and that over the default. `restock config` prints each value and where it is from."
+        " Of several names in the environment the first one that is set counts; the names without a prefix are those of"
+        " the published system.",
         table(["setting", "environment", "default", "meaning"], rows),
+        f"{' '.join(meanings['db_own'].split())} In the environment these are `OMS_DB_HOST` and so on, and `OMS_DB` or"
+        f" `OMS_DB_NAME`, each with or without `{PREFIX}` before it.",
     )
 
 

@@ -13,7 +13,7 @@ from restock.core import failpoint as failpoints
 from restock.core import trace
 from restock.core.errors import StorageFull
 from restock.core.failpoint import failpoint
-from restock.engine.database.port import Unit
+from restock.engine.database.port import Pool, Unit
 
 T = TypeVar("T")
 
@@ -44,6 +44,11 @@ class GroupCommit(ABC):
         """Called after each commit: relays and dispatchers want to know that there may be work."""
         self.on_full: list[Callable[[], None]] = []
         """Called when a write was refused for want of room: the ballast is let go."""
+
+    @property
+    def pool(self) -> Pool | None:
+        """How its connections stand; None where there are none to wait for."""
+        return None
 
     async def write(self, name: str, unit: Unit[T]) -> T:
         """Run the unit with the others that wait, and return once it is durable."""

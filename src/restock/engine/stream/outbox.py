@@ -146,10 +146,18 @@ class Outbox:
 class Relay:
     """Moves the events of one outbox to the stream, in the form that `framed` gives them if there is one.
 
-    Its durable write is named `relay.delete`.
+    Its durable write is named `relay.delete`. `aside` as of `Pace`.
     """
 
-    def __init__(self, database: Database, outbox: Outbox, stream: Stream, framed: Framed | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        outbox: Outbox,
+        stream: Stream,
+        framed: Framed | None = None,
+        *,
+        aside: bool = False,
+    ) -> None:
         self.problem: RestockError | None = None
         self._database = database
         self._outbox = outbox
@@ -158,6 +166,7 @@ class Relay:
         self._told = asyncio.Event()
         self._turn = asyncio.Lock()
         self._most = FIRST_BATCH
+        self._aside = aside
 
     def notify(self) -> None:
         """Tell the relay that events were committed; it wakes at once."""
@@ -181,7 +190,7 @@ class Relay:
 
     async def run(self) -> None:
         """Publish for ever, until cancelled. A failure is kept in `problem` and tried again with back-off."""
-        pause, pace = RETRY_SECONDS, Pace()
+        pause, pace = RETRY_SECONDS, Pace(aside=self._aside)
         while True:
             self._told.clear()
             pace.begin()

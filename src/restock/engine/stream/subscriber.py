@@ -92,6 +92,7 @@ class Subscriber(KeepingUp):
     it; when it raises, that partition stops there, loudly, and the others go on. With `types` given, records that name none
     of them anywhere are passed over without being read: reading costs more than looking. `reading(record)` gives what the
     handler gets for a record and raises InvalidInput for one that is no event: whoever needs a part of it only reads that.
+    `aside` says that no purchase waits for this consumer, so it may gather events for a moment (`Pace`).
     """
 
     def __init__(
@@ -109,8 +110,9 @@ class Subscriber(KeepingUp):
         on_bad: OnBad = refuse,
         batch: int = BATCH,
         at_once: int = 1,
+        aside: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(aside=aside)
         self.group = group
         self.topics = tuple(topics)
         self._stream = stream
