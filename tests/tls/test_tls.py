@@ -169,6 +169,27 @@ async def test_rest_is_served_with_tls_and_a_renewal_is_seen(
         assert await serving == 0
 
 
+async def test_whoever_trusts_the_certificate_may_ask_by_any_name(home: Path, folder: Path) -> None:
+    """A probe asks by the address of a pod, a proxy by the name that people know; on loopback neither is ours."""
+    told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    stop = asyncio.Event()
+    async with opened(Settings(home=home, port=0, dispatch_process=False, tls=str(folder / "uom"))) as app:
+        serving = asyncio.create_task(
+            serve(app, app.settings, background=background, announce=told.set_result, stop=stop, identity=app.identity)
+        )
+        address = await told
+        trusting = ssl.create_default_context(cafile=str(folder / "ca" / "ca.crt"))
+        async with httpx.AsyncClient(verify=trusting, base_url=address) as client:
+            for host in ("10.2.3.4:8084", "uom-service", "restock.example.com"):
+                assert (await client.get("/readyz", headers={"Host": host})).status_code == 200
+            ours = {"Host": "restock.example.com", "Origin": "https://restock.example.com"}
+            assert (await client.get("/readyz", headers=ours)).status_code == 200
+            for theirs in ("https://evil.example.com", "http://localhost:3000", "null", "https://"):
+                assert (await client.get("/readyz", headers=ours | {"Origin": theirs})).status_code == 403
+        stop.set()
+        assert await serving == 0
+
+
 def test_certificates_are_made_once_and_renewed_in_their_last_third(folder: Path) -> None:
     clock = Now()
     assert made(folder, clock) == []

@@ -73,6 +73,8 @@ class Application:
         self._stem = app.ids.new()[-12:]
         self._numbered = 0
         self._hosts = {b""}
+        self.secure = False
+        """Whether TLS is spoken: who is asked by which name is then proved by the certificate, not by the name alone."""
 
     async def answer(self, request: Request) -> Answer:
         """Answer one request, whatever happens."""
@@ -132,11 +134,12 @@ class Application:
 
     def _check_source(self, host: bytes, origin: bytes) -> None:
         """Refuse what a page of another site makes a browser send here; nobody has to sign in on loopback."""
-        if host and not _on_loopback(host):
+        if host and not self.secure and not _on_loopback(host):
             raise Refused(f"This is not {host[:100].decode('latin-1')}.", remedy="Ask for it by 127.0.0.1.")
         if len(self._hosts) < MAX_HOSTS:
             self._hosts.add(host)
-        if origin and not _on_loopback(origin.rpartition(b"/")[2]):
+        site = origin.rpartition(b"/")[2]
+        if origin and not (site == host if self.secure else _on_loopback(site)):
             raise Refused("A page of another site may not ask this.", remedy="Ask from a program or a local page.")
 
     def _search(self, request: Request) -> tuple[Route, Meter, Mapping[str, str]]:

@@ -124,6 +124,7 @@ async def serve(
         async with _background_work(app, background):
             loop = asyncio.get_running_loop()
             context = identity.for_rest() if identity else None
+            application.secure = context is not None
             listening = await loop.create_server(lambda: Connection(door), sock=listener, backlog=BACKLOG, ssl=context)
             tasks = [_swept(door, identity, context), watch(app, log)]
             if settings.otlp_endpoint:
