@@ -6,7 +6,7 @@ BIN := .venv/bin
 RETAIL ?= ../shared/data/online-retail
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-ci services services-down demo demo-retail test slow crash check deploy-check audit format bench docs proto lock clean
+.PHONY: help install install-ci services services-down demo demo-retail test slow crash check deploy-check audit format bench docs dashboards proto lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -74,6 +74,9 @@ bench: install ## rates and ratios, with the machine and the commit
 
 docs: install ## reference pages, written from the program
 	$(BIN)/python docs/generate.py
+
+dashboards: install ## what Grafana reads, from deploy/grafana/dashboards.yml
+	$(BIN)/python deploy/grafana/generate.py
 
 proto: install ## compile the published gRPC interfaces
 	$(BIN)/python -m grpc_tools.protoc -I src/restock/edge/grpc/protos \

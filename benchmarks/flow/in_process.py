@@ -1,6 +1,6 @@
 """The purchasing flow in process: alone, and 64 callers at once, each with a different product that needs an order.
 
-python -m benchmarks.flow.in_process
+python -m benchmarks.flow.in_process [--stores mysql]
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import uvloop
 
 from benchmarks.made_up import load
 from benchmarks.report import line, machine, percentile
+from benchmarks.stores import chosen
 from restock.app import App, opened
 from restock.purchasing.port import OrdersRequest
 from restock.replenishment.port import FlowRequest
-from restock.settings import Settings
+from restock.settings import load as settings_of
 
 ALONE = 1_000
 TOGETHER = 12_000
@@ -39,7 +40,7 @@ async def walked(app: App, products: Iterator[str], times: list[float]) -> None:
 async def measured() -> None:
     """Run and print."""
     with tempfile.TemporaryDirectory() as home:
-        async with opened(Settings(home=Path(home))) as app:
+        async with opened(settings_of({"home": Path(home)})) as app:
             names = iter(await load(app, ALONE + TOGETHER))
             gc.collect()
             gc.freeze()
@@ -60,8 +61,9 @@ async def measured() -> None:
 
 def main() -> None:
     """Run and print."""
-    print(f"flow in process: {machine()}")
-    uvloop.run(measured())
+    with chosen() as stores:
+        print(f"flow in process, {stores} stores: {machine()}")
+        uvloop.run(measured())
 
 
 if __name__ == "__main__":

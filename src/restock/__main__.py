@@ -136,8 +136,8 @@ class Program:
         self._refuse_server("restored")
         return restore(source, self.home, list(SCHEMAS))
 
-    def setup_databases(self) -> list[str]:
-        """Make the databases that are missing on the server of the settings; give the names of those made."""
+    def setup_databases(self) -> tuple[list[str], list[str]]:
+        """Make the databases and users that are missing on the server of the settings; give the names of those made."""
         from restock.adapters.stores import set_up
         from restock.services import SCHEMAS
 
@@ -154,6 +154,13 @@ class Program:
         from restock.services import SERVICES
 
         return make_certificates(folder, [one.name for one in SERVICES], hosts, SystemClock(), renew=renew)
+
+    def migrate(self) -> list[str]:
+        """Make or update every table; give the databases that changed."""
+        from restock.adapters.stores import migrated
+        from restock.services import SCHEMAS
+
+        return _beside(migrated(self._loaded[0], SCHEMAS))
 
     def _refuse_server(self, done: str) -> None:
         host = self._loaded[0].db_host
@@ -180,14 +187,14 @@ class Program:
             return server.run(_session(settings._loaded[0], services, announce, access_log=access_log))
 
     def _ports(self, services: Sequence[str]) -> dict[str, int]:
-        """Give the published ports of one service, as far as nobody set others."""
+        """Give the published port of the first service, and of one alone that of gRPC, as far as nobody set others."""
         from restock.services import SERVICES
 
-        if len(services) != 1:
+        if not services:
             return {}
-        one = next(each for each in SERVICES if each.name in services)
+        one = next(each for each in SERVICES if each.name == services[0])
         unset = {each.name for each in self.configuration() if each.origin == "default"}
-        ports = {"port": one.rest_port, "grpc_port": one.grpc_port}
+        ports = {"port": one.rest_port} | ({"grpc_port": one.grpc_port} if len(services) == 1 else {})
         return {name: port for name, port in ports.items() if name in unset}
 
     @cached_property
@@ -238,9 +245,10 @@ async def _session(
     from restock.app import background, opened
     from restock.edge.rest import server
     from restock.edge.rest.probes import Condition
+    from restock.services import contexts_of
 
     ports = _grpc_ports(settings, services)
-    if (ports or services) and not find_spec("grpc"):
+    if (ports or contexts_of(services) != contexts_of(())) and not find_spec("grpc"):
         from restock.core.errors import InvalidInput
 
         raise InvalidInput(
@@ -264,7 +272,7 @@ async def _session(
             background=background,
             announce=told,
             access_log=access_log,
-            service=services[0] if len(services) == 1 else "",
+            service=services[0] if services else "",
             condition=condition,
             identity=app.identity,
         )
@@ -272,9 +280,9 @@ async def _session(
 
 def _grpc_ports(settings: Settings, services: Sequence[str]) -> list[int]:
     """Give the ports of gRPC: the one that is set, or where several services are served the published one of each."""
-    from restock.services import SERVICES
+    from restock.services import SERVICES, contexts_of
 
-    if settings.grpc_port or len(services) < 2:
+    if settings.grpc_port or len(services) < 2 or contexts_of(services) == contexts_of(()):
         return [settings.grpc_port] if settings.grpc_port else []
     return [one.grpc_port for one in SERVICES if one.name in services and one.grpc_port]
 

@@ -35,6 +35,7 @@ from restock.edge.cli import (
     stream_move,
     streams,
     transfer,
+    up,
 )
 from restock.edge.cli.meanings import ELSEWHERE, MEANINGS
 from restock.edge.cli.root import COMMANDS, root
@@ -42,7 +43,7 @@ from restock.services import OPERATIONS
 
 MODULES = (
     analytics, completion, decide, demo, explain, flows, load, measure, operations, pipeline, replay, replenish, rules,
-    schemas, serve, setup, stores, stream_move, streams, transfer,
+    schemas, serve, setup, stores, stream_move, streams, transfer, up,
 )  # fmt: skip
 
 

@@ -11,8 +11,8 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -152,6 +152,17 @@ def copy_home(source: Path, target: Path) -> Path:
 
 
 @asynccontextmanager
+async def together(settings: Settings, clock: SimulatedClock, seed: int) -> AsyncIterator[App]:
+    """Open the program in one piece."""
+    async with opened(settings, clock, Ids.seeded(clock, seed)) as app:
+        yield app
+
+
+SHAPE: Callable[[Settings, SimulatedClock, int], AbstractAsyncContextManager[Any]] = together
+"""How a life opens the program; `test_loop_apart` puts the other shape in its place."""
+
+
+@asynccontextmanager
 async def life(
     home: Path, seed: int = 1, session: int = 10, *, rough: bool = True, ballast: int = 0, kafka_prefix: str = ""
 ) -> AsyncIterator[App]:
@@ -170,7 +181,7 @@ async def life(
         kafka_servers=os.environ["RESTOCK_KAFKA"] if kafka_prefix else "",
         kafka_prefix=kafka_prefix,
     )
-    async with opened(settings, clock, Ids.seeded(clock, seed)) as app:
+    async with SHAPE(settings, clock, seed) as app:
         yield app
 
 

@@ -9,6 +9,7 @@ from restock.replenishment import tables
 from restock.replenishment.consumer import ReplenishmentConsumer
 from restock.replenishment.operations import Neighbours
 from restock.replenishment.service import ReplenishmentService
+from restock.services import PORTS
 
 
 def made(given: Given) -> Part:
@@ -18,7 +19,10 @@ def made(given: Given) -> Part:
         ports.orders, ports.inventory, ports.suppliers, ports.units, ports.decisions, ports.purchasing
     )
     database = given.databases["decisions"]
-    service = ReplenishmentService(database, neighbours, given.clock, given.ids, settings.flow, settings.queue_limit)
+    away = PORTS.keys() - given.parts.keys()
+    service = ReplenishmentService(
+        database, neighbours, given.clock, given.ids, settings.flow, settings.queue_limit, away
+    )
     waker = ReplenishmentConsumer(service)
     subscriber = Subscriber(
         given.stream,

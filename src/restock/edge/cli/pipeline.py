@@ -22,8 +22,8 @@ from restock.edge.load.made_up import DEMO_ORDERS, DEMO_RATE, demo_orders
 TOP = 5
 """Customers and products in the list, as published."""
 
-SERVICE = "order"
-"""The service that the server is: its port and its health are those of the published order service."""
+SERVICES = ("order", "oms", "inventory", "supplier", "uom", "rule-engine", "po", "orchestrator", "analytics", "stream")
+"""All in one process; the order service comes first, so that port and health are those of the published one."""
 
 
 @click.group(
@@ -68,7 +68,9 @@ RESTOCK_HOME, its process and address are in pipeline.pid while it lives.""",
 @click.pass_obj
 def begin(shell: Shell, port: int | None, as_json: bool) -> None:
     """Start the server in the background of this home."""
-    there = start(shell.home, [SERVICE, *(["--port", str(port)] if port is not None else [])])
+    options = ["--port", str(port)] if port is not None else []
+    file = str((shell.home / FILE).absolute())
+    there = start(shell.home, "pipeline", ["serve", *SERVICES, *options, "--pid-file", file], "restock pipeline stop")
     if as_json:
         echo_json({"pid": there.pid, "address": there.address})
     else:

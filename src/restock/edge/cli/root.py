@@ -50,6 +50,9 @@ COMMANDS = {
     "demo": Entry("demo", "Play a day of customer orders, from order to purchase order.", START),
     "setup": Entry("setup", "Load the demo company without playing it.", START),
     "serve": Entry("serve", "Serve REST, and carry events on.", START),
+    "up": Entry("up", "Start every service as a process of its own, and keep it running.", START),
+    "down": Entry("up", "Stop the services that `up --detach` started.", START),
+    "status": Entry("up", "Show the services that run in this home, and whether they are ready.", START),
     "pipeline": Entry(
         "pipeline", "The published order pipeline: setup, start, orders, analytics, status, stop.", START
     ),
@@ -72,6 +75,7 @@ COMMANDS = {
     "trace": Entry("streams", "What an event led to, across all topics.", STREAM),
     "schemas": Entry("schemas", "Schemas of records: list, show, check a change, register.", STREAM),
     "config": Entry("measure", "Every setting, its value and where it is from.", RUN),
+    "migrate": Entry("setup", "Make or update the tables of every database.", RUN),
     "backup": Entry("stores", "Copy all stores as of one moment.", RUN),
     "restore": Entry("stores", "Put a backup in the place of the stores.", RUN),
     "stream": Entry("stream_move", "Move topics and positions between the embedded log and Kafka.", RUN),

@@ -1,4 +1,4 @@
-"""`restock setup`: the demo company in this home, not played; databases on a server; certificates of services."""
+"""`restock setup` and `restock migrate`: databases, users and tables, certificates; the demo company, not played."""
 
 from __future__ import annotations
 
@@ -52,23 +52,30 @@ def demo(shell: Shell, as_json: bool) -> None:
 
 @setup.command(
     epilog="""\b
-Example:
+Examples:
   RESTOCK_DB_HOST=127.0.0.1 RESTOCK_DB_USER=root restock setup databases
+  RESTOCK_DB_ADMIN_USER=root restock setup databases
+  restock migrate
 
-Those that are there stay as they are. The user needs the right to make databases;
-afterwards one with all rights on them suffices."""
+What is there stays as it is. With db_admin_user, each database gets the user of its
+settings (db_user, or OMS_DB_USER and so on), who may read and write its rows and no
+others; a user that is there gets the password of the settings. Tables are made by
+`restock migrate`, published data is loaded by `restock setup demo`."""
 )
 @as_json
 @click.pass_obj
 def databases(shell: Shell, as_json: bool) -> None:
-    """Make the databases on the server of MySQL or MariaDB that db_host names."""
-    made = shell.setup_databases()
+    """Make databases and users on the server of MySQL or MariaDB that db_host names."""
+    made, users = shell.setup_databases()
     if as_json:
-        echo_json({"made": made})
-    elif made:
-        click.echo(f"Made {', '.join(made)}. Their tables are made at the first start.")
+        echo_json({"made": made, "users": users})
+        return
+    if made:
+        click.echo(f"Made {', '.join(made)}. Their tables are made by `restock migrate`, or at the first start.")
     else:
         click.echo("All databases are there.")
+    if users:
+        click.echo(f"Made the users {', '.join(users)}.")
 
 
 @setup.command(
@@ -106,6 +113,28 @@ def certificates(shell: Shell, folder: Path, hosts: Sequence[str], renew: bool, 
         click.echo(f"All certificates in {folder} are good.")
 
 
-def command(_name: str) -> click.Command:
-    """Give the command."""
-    return setup
+@click.command(
+    epilog="""\b
+Examples:
+  restock migrate
+  RESTOCK_DB_ADMIN_USER=root restock migrate --json
+
+Opening does the same where the user may. Processes that migrate at the same time take
+turns, and doing it again changes nothing."""
+)
+@as_json
+@click.pass_obj
+def migrate(shell: Shell, as_json: bool) -> None:
+    """Make or update the tables of every database."""
+    changed = shell.migrate()
+    if as_json:
+        echo_json({"changed": changed})
+    elif changed:
+        click.echo(f"Brought up to date: {', '.join(changed)}.")
+    else:
+        click.echo("All tables are up to date.")
+
+
+def command(name: str) -> click.Command:
+    """Give the command of a name."""
+    return {"setup": setup, "migrate": migrate}[name]

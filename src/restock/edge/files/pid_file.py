@@ -19,9 +19,7 @@ from typing import IO, NamedTuple
 
 from restock.core.errors import Conflict, Unavailable
 
-FILE = "pipeline.pid"
-
-LOG = "pipeline.log"
+FILE, LOG = "pipeline.pid", "pipeline.log"
 
 START_SECONDS = 60
 """How long a server may take to answer: it may have stores to migrate."""
@@ -93,16 +91,19 @@ def running(path: Path) -> Server | None:
     return None
 
 
-def start(home: Path, arguments: Sequence[str]) -> Server:
-    """Start a server in the background of a home; give it once it answers. Raises Conflict, Unavailable."""
+def start(home: Path, name: str, arguments: Sequence[str], stop_with: str) -> Server:
+    """Start this program in the background of a home; give it once it answers. Raises Conflict, Unavailable.
+
+    `name`.pid is the file that it holds, `name`.log what it says, `arguments` its command and the options of that.
+    """
     home.mkdir(parents=True, exist_ok=True)
-    path, log = home / FILE, home / LOG
+    path, log = home / f"{name}.pid", home / f"{name}.log"
     if there := running(path):
-        raise Conflict(f"A server runs already, process {there.pid}.", remedy="Stop it with `restock pipeline stop`.")
-    command = [sys.executable, "-m", "restock", "--home", str(home.absolute()), "serve", *arguments]
+        raise Conflict(f"A server runs already, process {there.pid}.", remedy=f"Stop it with `{stop_with}`.")
+    command = [sys.executable, "-m", "restock", "--home", str(home.absolute()), *arguments]
     with log.open("wb") as told:
         process = subprocess.Popen(  # noqa: S603 - this program again
-            [*command, "--pid-file", str(path.absolute())],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=told,
             stderr=told,
@@ -124,16 +125,16 @@ def start(home: Path, arguments: Sequence[str]) -> Server:
     raise Unavailable(f"The server did not answer within {START_SECONDS} s.", remedy=f"See {log}.")
 
 
-def stop(path: Path) -> Server | None:
+def stop(path: Path, seconds: int = STOP_SECONDS) -> Server | None:
     """Tell the server to end and wait until it has; give it, or None when none lived. Raises Unavailable."""
     there = running(path)
     if there is None:
         return None
     os.kill(there.pid, signal.SIGTERM)
-    end = time.monotonic() + STOP_SECONDS
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         now = running(path)
         if now is None or now.pid != there.pid:
             return there
         time.sleep(LOOK_SECONDS)
-    raise Unavailable(f"Process {there.pid} did not end within {STOP_SECONDS} s.", remedy="Try again, or kill it.")
+    raise Unavailable(f"Process {there.pid} did not end within {seconds} s.", remedy="Try again, or kill it.")

@@ -35,9 +35,9 @@ class Call(NamedTuple):
         return encoded({name: column.pack([values[name]]) for name, column in self.arguments if name in values})
 
     def arguments_of(self, data: bytes) -> dict[str, Any]:
-        """Read the arguments of a call."""
+        """Read the arguments of a call. Raises what reading raises, and KeyError for one that is missing."""
         found = decoded(data)
-        return {name: column.unpack(found[name], 1)[0] for name, column in self.arguments if name in found}
+        return {name: column.unpack(found[name], 1)[0] for name, column in self.arguments}
 
     def answered(self, reply: object) -> bytes:
         """Write what a call gives."""

@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 import grpc
 
 from restock.core import deadline
-from restock.core.errors import DeadlinePassed, InvalidInput, Refused, RestockError, StorageFull, Unavailable
+from restock.core.errors import InvalidInput, Refused, RestockError
+from restock.edge.calls import asked
 from restock.edge.grpc.calls import Call, calls_of
 from restock.edge.grpc.columns import error_in
+from restock.edge.grpc.guard import Away, Busy, Guard, Late
 from restock.edge.grpc.limits import ERROR_KEY, MOST_BYTES
 from restock.edge.tls import Identity, Pems
 
@@ -30,12 +32,12 @@ OPTIONS = (
 )
 
 _KINDS: dict[grpc.StatusCode, type[RestockError]] = {
-    grpc.StatusCode.UNAVAILABLE: Unavailable,
-    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlinePassed,
-    grpc.StatusCode.CANCELLED: Unavailable,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: StorageFull,
+    grpc.StatusCode.UNAVAILABLE: Away,
+    grpc.StatusCode.DEADLINE_EXCEEDED: Late,
+    grpc.StatusCode.CANCELLED: Away,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Busy,
     grpc.StatusCode.PERMISSION_DENIED: Refused,
-    grpc.StatusCode.UNIMPLEMENTED: Unavailable,
+    grpc.StatusCode.UNIMPLEMENTED: Away,
 }
 """What an answer means that is not from Restock itself but from what lies between."""
 
@@ -47,6 +49,7 @@ class Neighbour:
         """With an `identity` certificates are shown and asked for, else plain text is spoken."""
         self.service = service
         self.address = address
+        self.guard = Guard(service)
         self._identity = identity
         self._shown: Pems | None = None
         self._channel: Any = None
@@ -92,10 +95,14 @@ class Neighbour:
 def _asking(neighbour: Neighbour, call: Call) -> Any:
     async def method(_self: object, *given: object, **named: object) -> Any:
         seconds = deadline.for_neighbour(call.seconds)
-        try:
-            answer = await neighbour.ask(call.path)(call.asked(given, named), timeout=seconds)
-        except grpc.aio.AioRpcError as error:
-            _raise(neighbour, call, error)
+        with neighbour.guard.call(), asked(call.path[1:], *given, *named.values()) as told:
+            try:
+                answer = await neighbour.ask(call.path)(
+                    call.asked(given, named), timeout=seconds, metadata=told.headers
+                )
+            except grpc.aio.AioRpcError as error:
+                told.code = error.code().name
+                _raise(neighbour, call, error)
         return call.reply_of(answer)
 
     method.__name__ = call.method
@@ -109,10 +116,12 @@ def _raise(neighbour: Neighbour, call: Call, error: Any) -> NoReturn:
             raise error_in(value) from None
     kind = _KINDS.get(error.code())
     place = f"The {neighbour.service} service at {neighbour.address}"
-    if kind is DeadlinePassed:
-        raise DeadlinePassed(f"{place} did not answer in time.", remedy="Try again.") from None
-    if kind is Unavailable:
-        raise Unavailable(f"{place} does not answer.", remedy="Try again later.") from None
+    if kind is Late:
+        raise Late(f"{place} did not answer in time.", remedy="Try again.") from None
+    if kind is Away:
+        raise Away(f"{place} does not answer.", remedy="Try again later.") from None
+    if kind is Busy:
+        raise Busy(f"{place} has too many calls inside.", remedy="Try again in a second.") from None
     if kind is not None:
         raise kind(f"{place} refused {call.method}: {error.details()}.") from None
     raise RuntimeError(f"{place} failed at {call.method}: {error.details()}") from None

@@ -38,9 +38,11 @@ class Column(NamedTuple):
 
 
 def encoded(packed: object) -> bytes:
-    """Write packed columns. Raises InvalidInput for a whole number that is too large."""
+    """Write packed columns. Raises InvalidInput for what has no form there."""
     try:
         return _encode(packed)
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"A text is not Unicode: {error.reason}.") from None
     except OverflowError:
         raise InvalidInput("A whole number has more than 64 bits.", remedy="Write it as a decimal.") from None
 
@@ -55,11 +57,9 @@ def column(hint: Any) -> Column:
     """Give how a type is written. Raises TypeError for one that ports do not use."""
     if hint in _PLAIN or hint is None:
         return Column(_as_is, lambda wire, _: wire)
-    if hint is Decimal:
-        return Column(_as_is, lambda wire, _: list(map(Decimal, wire)))
     if hint is date:
         return Column(_as_is, lambda wire, _: list(map(date.fromisoformat, wire)))
-    if hint in (object, Any):
+    if hint in (object, Any, Decimal):  # a port is given what the caller gave, and refuses what is no decimal by itself
         return Column(_pack_any, _unpack_any)
     if isinstance(hint, type) and issubclass(hint, RestockError):
         return Column(lambda values: list(map(_told, values)), lambda wire, _: list(map(_understood, wire)))

@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection
 from restock.core import deadline
 from restock.core.clock import Clock
 from restock.core.errors import RestockError, Unavailable
+from restock.edge.calls import answered
 from restock.edge.grpc.failures import code_of, logged
 from restock.edge.grpc.limits import MOST_BYTES
 from restock.edge.grpc.messages import message, service
@@ -28,6 +29,9 @@ LIVE, READY = "live", "ready"
 
 LOOK_SECONDS = 1.0
 """How often it is looked whether calls are welcome."""
+
+MOST_CALLS = 1024
+"""Calls inside at once; one more is refused at once with RESOURCE_EXHAUSTED, so that those inside are finished in time."""
 
 GRACE_SECONDS = 10
 """How long calls that are inside may take to finish."""
@@ -62,12 +66,13 @@ async def serving(served: Served, host: str, *ports: int) -> AsyncIterator[str]:
     """
     addresses = [_free(host, port, secure=served.identity is not None) for port in ports]
     server = grpc.aio.server(
+        maximum_concurrent_rpcs=MOST_CALLS,
         options=[
             ("grpc.max_receive_message_length", MOST_BYTES),
             ("grpc.so_reuseport", 0),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # neighbours ask every 20 s whether it is there
-        ]
+        ],
     )
     published = [
         grpc.method_handlers_generic_handler(each.name, _handlers(each, served.clock)) for each in served.offers
@@ -139,18 +144,19 @@ def _handlers(offer: Offer, clock: Clock) -> dict[str, Any]:
 
 
 def _acting(offer: Offer, name: str, clock: Clock) -> Handler:
-    call = getattr(offer.calls, name)
+    call, method = getattr(offer.calls, name), f"{offer.name}/{name}"
 
     async def act(request: Any, context: Any) -> Any:
-        try:
-            with deadline.within(context.time_remaining()):
-                return await call(request)
-        except RestockError as error:
-            await context.abort(code_of(name, error), str(error))
-        except Exception as error:
-            logged(f"{offer.name}/{name}", error, clock)
-            await context.abort(
-                grpc.StatusCode.INTERNAL, "Something went wrong in Restock; the details are in its log."
-            )
+        with answered(method, context.invocation_metadata() or ()) as told:
+            try:
+                with deadline.within(context.time_remaining()):
+                    return await call(request)
+            except RestockError as error:
+                code, what = code_of(name, error), str(error)
+            except Exception as error:
+                logged(method, error, clock)
+                code, what = grpc.StatusCode.INTERNAL, "Something went wrong in Restock; the details are in its log."
+            told.code = code.name
+            return await context.abort(code, what)
 
     return act

@@ -29,6 +29,7 @@ from restock.engine.stream.codec import decode
 from restock.engine.stream.inbox import Inbox
 from restock.engine.stream.keeping_up import TRANSIENT, KeepingUp
 from restock.engine.stream.port import Fenced, Record, Stream, TopicPartition
+from restock.engine.stream.traced import traced
 
 BATCH = 500
 """Events per unit: shares two disk flushes well, and a unit of a few milliseconds does not starve other writers."""
@@ -91,6 +92,7 @@ class Subscriber(KeepingUp):
     it; when it raises, that partition stops there, loudly, and the others go on. With `types` given, records that name none
     of them anywhere are passed over without being read: reading costs more than looking. `reading(record)` gives what the
     handler gets for a record and raises InvalidInput for one that is no event: whoever needs a part of it only reads that.
+    `aside` says that no purchase waits for this consumer, so it may gather events for a moment (`Pace`).
     """
 
     def __init__(
@@ -108,8 +110,9 @@ class Subscriber(KeepingUp):
         on_bad: OnBad = refuse,
         batch: int = BATCH,
         at_once: int = 1,
+        aside: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(aside=aside)
         self.group = group
         self.topics = tuple(topics)
         self._stream = stream
@@ -355,9 +358,10 @@ class Subscriber(KeepingUp):
             if once:
                 await self._handler(tx, once)
 
-        await self._database.write(f"consume.{self.group}", consume)
-        if self._after is not None:
-            await self._after(events)
+        async with traced(given, f"consume {self.group}"):
+            await self._database.write(f"consume.{self.group}", consume)
+            if self._after is not None:
+                await self._after(events)
 
 
 def _firsts(events: list[Identified], fresh: set[str]) -> list[Identified]:
