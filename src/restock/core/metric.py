@@ -82,7 +82,9 @@ _ALL = (
         "restock_pool_connections", "gauge", SATURATION, ("database", "state"), "Connections to a database: used, idle."
     ),
     Metric("restock_breaker_state", "gauge", HEALTH, ("neighbour",), "Circuit breaker: 0 closed, 1 half open, 2 open."),
-    Metric("restock_shed_total", "counter", SATURATION, ("reason",), "Calls refused early because too much was asked."),
+    Metric(
+        "restock_shed_total", "counter", SATURATION, ("neighbour",), "Calls not made because too many were under way."
+    ),
     Metric("restock_spans_total", "counter", RATE, (), "Spans of sampled traces."),
     Metric(
         "restock_spans_lost_total", "counter", ERRORS, (), "Of these, not taken by the collector, or too many to keep."
