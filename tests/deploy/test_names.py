@@ -13,6 +13,8 @@ from typing import Any, cast
 import pytest
 from manifests import DEPLOY, K8S, ROOT, compose, literals, patches, read, services
 
+from restock.app.topics import TOPICS
+from restock.core.metric import METRICS
 from restock.edge.rest import probes
 from restock.edge.rest.meters import Meters
 from restock.services import SCHEMAS, SERVICES
@@ -117,6 +119,16 @@ def test_probes_ask_paths_that_are_served() -> None:
     asked |= set(re.findall(r"prometheus\.io/path: (/\w+)", text))
     assert asked == {"/livez", "/readyz", "/metrics"}
     assert asked <= served
+
+
+def test_what_scales_by_lag_asks_a_metric_there_is_and_stops_at_the_partitions() -> None:
+    scaled = {name: one.by_kind["HorizontalPodAutoscaler"]["spec"] for name, one in services().items()
+              if "metrics" in one.by_kind.get("HorizontalPodAutoscaler", {}).get("spec", {})}  # fmt: skip
+    assert scaled.keys() == {"inventory", "analytics"}
+    for spec in scaled.values():
+        (metric,) = [each["external"]["metric"] for each in spec["metrics"] if each["type"] == "External"]
+        assert set(metric["selector"]["matchLabels"]) == set(METRICS[metric["name"]].labels)
+        assert spec["maxReplicas"] == TOPICS["orders"], "the largest topic that both read"
 
 
 def test_compose_starts_every_service_on_its_ports() -> None:
