@@ -16,6 +16,7 @@ import httpx
 import pytest
 from cryptography import x509
 
+from fault_proxy import Fault, FaultProxy
 from restock.adapters.certificates import SERVICE_DAYS, make_certificates
 from restock.app import background, opened
 from restock.core.errors import InvalidInput, Unavailable
@@ -247,3 +248,24 @@ async def test_a_plain_caller_learns_that_nobody_speaks_plain_text_here(home: Pa
     async with served(home, Identity(folder / "uom")) as address, grpc.aio.insecure_channel(address) as channel:
         with pytest.raises(grpc.aio.AioRpcError):
             await channel.unary_unary("/uom.UomService/HealthCheck")(b"", timeout=5)
+
+
+async def test_bits_that_flip_on_the_way_are_noticed(home: Path, folder: Path) -> None:
+    """Every answer is the right one, or none: with plain text a flipped bit can be another quantity."""
+    async with served(home, Identity(folder / "uom")) as address:
+        proxy = FaultProxy(int(address.rpartition(":")[2]))
+        through = f"127.0.0.1:{await proxy.start()}"
+        proxy.become(Fault(flip_one_in=20_000))
+        answers = lost = 0
+        try:
+            async with asking(through, Identity(folder / "po")) as ask:
+                for _ in range(300):
+                    try:
+                        assert await ask() == ["PIECE"]  # type: ignore[misc]
+                        answers += 1
+                    except Unavailable:
+                        lost += 1
+                        await asyncio.sleep(0.02)
+        finally:
+            await proxy.stop()
+        assert answers and lost and proxy.flipped

@@ -14,6 +14,7 @@ from restock.adapters.database.ballast import Ballast
 from restock.adapters.database.embedded import exclusive
 from restock.adapters.stores import stores_of
 from restock.adapters.streams import stream_of
+from restock.app.gauges import tell_neighbour
 from restock.app.topics import TOPICS
 from restock.app.wiring import Given, Part, Ports
 from restock.core.clock import Clock, SystemClock
@@ -301,6 +302,7 @@ def _ask_others(given: Given, contexts: frozenset[str], stack: AsyncExitStack, i
             port = one.grpc_port
         neighbour = Neighbour(one.name, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", identity)
         stack.push_async_callback(neighbour.close)
+        stack.callback(tell_neighbour(neighbour))
         setattr(given.ports, one.context, neighbour.port(one.context, PORTS[one.context]))
 
 

@@ -11,16 +11,12 @@ import grpc
 
 from restock.core import deadline
 from restock.core.errors import InvalidInput, Refused, RestockError
-from restock.core.metric import gauge
 from restock.edge.calls import asked
 from restock.edge.grpc.calls import Call, calls_of
 from restock.edge.grpc.columns import error_in
 from restock.edge.grpc.guard import Away, Busy, Guard, Late
-from restock.edge.grpc.limits import ERROR_KEY, MOST_BYTES
+from restock.edge.grpc.limits import DEFECT, ERROR_KEY, MOST_BYTES
 from restock.edge.tls import Identity, Pems
-
-BREAKER_STATES = ("closed", "half-open", "open")
-"""As the metric counts them: 0, 1, 2."""
 
 LEAVE_SECONDS = 10
 """How long calls on a channel with former certificates may take to finish."""
@@ -54,8 +50,6 @@ class Neighbour:
         self.service = service
         self.address = address
         self.guard = Guard(service)
-        gauge("restock_breaker_state", lambda: BREAKER_STATES.index(self.guard.state), service)
-        gauge("restock_shed_total", lambda: self.guard.refused, f"bulkhead {service}")
         self._identity = identity
         self._shown: Pems | None = None
         self._channel: Any = None
@@ -119,17 +113,17 @@ def _raise(neighbour: Neighbour, call: Call, error: Any) -> NoReturn:
     for key, value in error.trailing_metadata() or ():
         if key == ERROR_KEY:
             raise error_in(value) from None
-    kind = _KINDS.get(error.code())
+    kind = _KINDS.get(error.code(), Away)  # what is no answer of Restock was lost or changed on the way
     place = f"The {neighbour.service} service at {neighbour.address}"
+    if error.code() is grpc.StatusCode.INTERNAL and error.details() == DEFECT:
+        raise RuntimeError(f"{place} failed at {call.method}: {error.details()}") from None
     if kind is Late:
         raise Late(f"{place} did not answer in time.", remedy="Try again.") from None
     if kind is Away:
         raise Away(f"{place} does not answer.", remedy="Try again later.") from None
     if kind is Busy:
         raise Busy(f"{place} has too many calls inside.", remedy="Try again in a second.") from None
-    if kind is not None:
-        raise kind(f"{place} refused {call.method}: {error.details()}.") from None
-    raise RuntimeError(f"{place} failed at {call.method}: {error.details()}") from None
+    raise kind(f"{place} refused {call.method}: {error.details()}.") from None
 
 
 def address_of(url: str, setting: str, *, secure: bool = False) -> tuple[str, int]:

@@ -17,7 +17,7 @@ from restock.core.clock import Clock
 from restock.core.errors import RestockError, Unavailable
 from restock.edge.calls import answered
 from restock.edge.grpc.failures import code_of, logged
-from restock.edge.grpc.limits import MOST_BYTES
+from restock.edge.grpc.limits import DEFECT, MOST_BYTES
 from restock.edge.grpc.messages import message, service
 from restock.edge.grpc.serving_ports import port_handlers
 from restock.edge.rest.probes import Condition
@@ -155,7 +155,7 @@ def _acting(offer: Offer, name: str, clock: Clock) -> Handler:
                 code, what = code_of(name, error), str(error)
             except Exception as error:
                 logged(method, error, clock)
-                code, what = grpc.StatusCode.INTERNAL, "Something went wrong in Restock; the details are in its log."
+                code, what = grpc.StatusCode.INTERNAL, DEFECT
             told.code = code.name
             return await context.abort(code, what)
 

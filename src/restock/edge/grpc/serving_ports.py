@@ -15,7 +15,7 @@ from restock.edge.calls import answered
 from restock.edge.grpc.calls import Call, calls_of, service_name
 from restock.edge.grpc.columns import error_out
 from restock.edge.grpc.failures import code_of, logged
-from restock.edge.grpc.limits import ERROR_KEY
+from restock.edge.grpc.limits import DEFECT, ERROR_KEY
 from restock.services import PORTS
 
 
@@ -46,7 +46,7 @@ def _answering(act: Any, call: Call, clock: Clock) -> Any:
                 code, what = code_of(call.method, error), str(error)[:1000]
             except Exception as error:
                 logged(call.path, error, clock)
-                code, what = grpc.StatusCode.INTERNAL, "Something went wrong in Restock; the details are in its log."
+                code, what = grpc.StatusCode.INTERNAL, DEFECT
             told.code = code.name
             await context.abort(code, what)
         raise AssertionError("abort raises")
