@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 import grpc
 
 from restock.core import deadline
-from restock.core.errors import InvalidInput, Refused, RestockError
+from restock.core.errors import Refused, RestockError
 from restock.edge.calls import asked
 from restock.edge.grpc.calls import Call, calls_of
 from restock.edge.grpc.columns import error_in
@@ -28,6 +26,7 @@ OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),  # a neighbour that was started again is found within a second
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.lb_policy_name", "round_robin"),  # of several replicas each is asked in turn, and one that ends no more
     ("grpc.enable_retries", 0),  # who may try again is said by flows and by callers, who know what is safe
 )
 
@@ -77,7 +76,8 @@ class Neighbour:
             self._channel = grpc.aio.insecure_channel(self.address, options=OPTIONS)
         else:
             credentials = grpc.ssl_channel_credentials(shown.authority, shown.key, shown.certificate)
-            self._channel = grpc.aio.secure_channel(self.address, credentials, options=OPTIONS)
+            names = (("grpc.ssl_target_name_override", self.service),) if "," in self.address else ()
+            self._channel = grpc.aio.secure_channel(self.address, credentials, options=(*OPTIONS, *names))
 
     def port(self, name: str, kind: type) -> Any:
         """Give the port of that name: an object with the methods of `kind`."""
@@ -124,31 +124,3 @@ def _raise(neighbour: Neighbour, call: Call, error: Any) -> NoReturn:
     if kind is Busy:
         raise Busy(f"{place} has too many calls inside.", remedy="Try again in a second.") from None
     raise kind(f"{place} refused {call.method}: {error.details()}.") from None
-
-
-def address_of(url: str, setting: str, *, secure: bool = False) -> tuple[str, int]:
-    """Give host and port of a neighbour: `host:port`, with or without a scheme; of loopback unless `secure`.
-
-    Raises InvalidInput naming the setting.
-    """
-    try:
-        parts = urlsplit(url if "://" in url else f"grpc://{url}")
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        host, port = "", None
-    if not host or not port:
-        raise InvalidInput(f"{url!r} is no address.", field=setting, remedy="Give host:port, such as 127.0.0.1:50051.")
-    if host != "localhost" and not secure and not _is_loopback(host):
-        raise InvalidInput(
-            f"{host} is another machine, and plain text is spoken on loopback only.",
-            field=setting,
-            remedy="Give an address of this machine, or set RESTOCK_TLS to a folder of `restock setup certificates`.",
-        )
-    return "127.0.0.1" if host == "localhost" else host, port
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
