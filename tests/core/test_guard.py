@@ -87,6 +87,6 @@ async def test_whoever_watches_sees_the_breaker_before_each_neighbour_and_what_w
         with pytest.raises(Away):
             fail(neighbour.guard, Away("no answer"))
     assert registered("restock_breaker_state") == [(("po",), 2)]
-    assert registered("restock_shed_total") == [(("bulkhead po",), 0)]
+    assert registered("restock_shed_total") == [(("po",), 0)]
     await neighbour.close()
     assert registered("restock_breaker_state") == registered("restock_shed_total") == []

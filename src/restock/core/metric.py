@@ -87,7 +87,13 @@ _ALL = (
         "restock_pool_wait_seconds_total", "counter", SATURATION, ("database",), "Time that callers waited for one."
     ),
     Metric("restock_breaker_state", "gauge", HEALTH, ("neighbour",), "Circuit breaker: 0 closed, 1 half open, 2 open."),
-    Metric("restock_shed_total", "counter", SATURATION, ("reason",), "Calls refused early because too much was asked."),
+    Metric(
+        "restock_shed_total",
+        "counter",
+        SATURATION,
+        ("at",),
+        "Calls refused as too many were inside: flow, or neighbour.",
+    ),
     Metric("restock_spans_total", "counter", RATE, (), "Spans of sampled traces."),
     Metric(
         "restock_spans_lost_total", "counter", ERRORS, (), "Of these, not taken by the collector, or too many to keep."

@@ -56,7 +56,7 @@ class Neighbour:
         self.address = address
         self.guard = Guard(service)
         gauge(BREAKER, lambda: BREAKER_STATES.index(self.guard.state), service)
-        gauge(SHED, lambda: self.guard.refused, f"bulkhead {service}")
+        gauge(SHED, lambda: self.guard.refused, service)
         self._identity = identity
         self._shown: Pems | None = None
         self._channel: Any = None
@@ -96,7 +96,7 @@ class Neighbour:
     async def close(self) -> None:
         """Let go of the channel."""
         forget(BREAKER, self.service)
-        forget(SHED, f"bulkhead {self.service}")
+        forget(SHED, self.service)
         if self._channel is not None:
             await self._channel.close()
         await asyncio.gather(*self._leaving)

@@ -41,7 +41,7 @@ class Guard:
         self._breaker = Breaker(neighbour, RULE, monotonic)
         self.under_way = 0
         self.refused = 0
-        """Calls that were not made because too many were under way."""
+        """Calls that were not let through because too many were under way."""
 
     @property
     def state(self) -> str:

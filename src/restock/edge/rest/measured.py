@@ -37,7 +37,7 @@ def _flows(text: Text, app: Served) -> None:
     if isinstance(app.replenishment, WatchedFlows):
         text.one("restock_flow_waiting", app.replenishment.waiting)
         text.one("restock_flow_waiting_limit", app.replenishment.queue_limit)
-        text.many("restock_shed_total", [(("flow door",), app.replenishment.refused)])
+        text.many("restock_shed_total", [(("flow",), app.replenishment.refused)])
 
 
 async def _counted(text: Text, app: Served) -> None:
