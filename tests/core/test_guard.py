@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from restock.app.gauges import tell_neighbour
 from restock.core.breaker import BreakerOpen
 from restock.core.errors import DeadlinePassed, NotFound, Unavailable
 from restock.core.metric import registered
@@ -83,12 +82,11 @@ def test_a_late_answer_is_both_late_and_away() -> None:
 
 async def test_whoever_watches_sees_the_breaker_before_each_neighbour_and_what_was_not_asked() -> None:
     neighbour = Neighbour("po", "127.0.0.1:1")
-    end = tell_neighbour(neighbour)
     assert registered("restock_breaker_state") == [(("po",), 0)]
     for _ in range(RULE.failures):
         with pytest.raises(Away):
             fail(neighbour.guard, Away("no answer"))
     assert registered("restock_breaker_state") == [(("po",), 2)]
     assert registered("restock_shed_total") == [(("po",), 0)]
-    end()
+    await neighbour.close()
     assert registered("restock_breaker_state") == registered("restock_shed_total") == []

@@ -14,7 +14,6 @@ from restock.adapters.database.ballast import Ballast
 from restock.adapters.database.embedded import exclusive
 from restock.adapters.stores import stores_of
 from restock.adapters.streams import stream_of
-from restock.app.gauges import tell_neighbour, tell_pools
 from restock.app.topics import TOPICS
 from restock.app.wiring import Given, Part, Ports
 from restock.core.clock import Clock, SystemClock
@@ -261,7 +260,6 @@ async def _wired(
     framed = framing.framed if settings.in_avro else None
     letters = DeadLetters(stream, clock)
     given = Given(settings, clock, ids, databases, stream, letters, framed, ballast.check, Ports())
-    tell_pools(databases)
     identity = identity_of(settings.tls)
     _ask_others(given, contexts, stack, identity)
     for name in WIRED:
@@ -303,7 +301,6 @@ def _ask_others(given: Given, contexts: frozenset[str], stack: AsyncExitStack, i
         target = target_of(urls, setting, secure=identity is not None, instead=instead)
         neighbour = Neighbour(one.name, target, identity)
         stack.push_async_callback(neighbour.close)
-        stack.callback(tell_neighbour(neighbour))
         setattr(given.ports, one.context, neighbour.port(one.context, PORTS[one.context]))
 
 

@@ -9,12 +9,18 @@ import grpc
 
 from restock.core import deadline
 from restock.core.errors import Refused, RestockError
+from restock.core.metric import forget, gauge
 from restock.edge.calls import asked
 from restock.edge.grpc.calls import Call, calls_of
 from restock.edge.grpc.columns import error_in
 from restock.edge.grpc.guard import Away, Busy, Guard, Late
 from restock.edge.grpc.limits import DEFECT, ERROR_KEY, MOST_BYTES
 from restock.edge.tls import Identity, Pems
+
+BREAKER, SHED = "restock_breaker_state", "restock_shed_total"
+
+BREAKER_STATES = ("closed", "half-open", "open")
+"""As the metric counts them: 0, 1, 2."""
 
 LEAVE_SECONDS = 10
 """How long calls on a channel with former certificates may take to finish."""
@@ -49,6 +55,8 @@ class Neighbour:
         self.service = service
         self.address = address
         self.guard = Guard(service)
+        gauge(BREAKER, lambda: BREAKER_STATES.index(self.guard.state), service)
+        gauge(SHED, lambda: self.guard.refused, service)
         self._identity = identity
         self._shown: Pems | None = None
         self._channel: Any = None
@@ -87,6 +95,8 @@ class Neighbour:
 
     async def close(self) -> None:
         """Let go of the channel."""
+        forget(BREAKER, self.service)
+        forget(SHED, self.service)
         if self._channel is not None:
             await self._channel.close()
         await asyncio.gather(*self._leaving)
@@ -95,11 +105,10 @@ class Neighbour:
 def _asking(neighbour: Neighbour, call: Call) -> Any:
     async def method(_self: object, *given: object, **named: object) -> Any:
         seconds = deadline.for_neighbour(call.seconds)
-        with neighbour.guard.call(), asked(call.path[1:], *given, *named.values()) as told:
+        with asked(call.path[1:], *given, *named.values()) as told, neighbour.guard.call():
             try:
-                answer = await neighbour.ask(call.path)(
-                    call.asked(given, named), timeout=seconds, metadata=told.headers
-                )
+                asking = neighbour.ask(call.path)(call.asked(given, named), timeout=seconds, metadata=told.headers)
+                answer = await asking
             except grpc.aio.AioRpcError as error:
                 told.code = error.code().name
                 _raise(neighbour, call, error)
