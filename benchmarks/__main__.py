@@ -23,6 +23,7 @@ BENCHMARKS = {
     "reaction": "benchmarks.stream.reaction",
     "flow": "benchmarks.flow.in_process",
     "rest": "benchmarks.rest.flows",
+    "services": "benchmarks.services.flows",
     "catalogue": "benchmarks.catalogue.plan",
     "comparison": "benchmarks.comparison",
 }

@@ -1,4 +1,4 @@
-"""Where a benchmark keeps its databases: in its home, or with `--stores mysql` on the server that RESTOCK_MYSQL_URL names."""
+"""Where a benchmark keeps its databases: in its home, or with `--stores mysql` on the server of RESTOCK_MYSQL_URL."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from restock.app.wiring import Given, Part
 from restock.engine.stream import Subscriber
 from restock.inventory import news as inventory_news
@@ -17,8 +19,17 @@ def made(given: Given) -> Part:
     neighbours = Neighbours(
         ports.orders, ports.inventory, ports.suppliers, ports.units, ports.decisions, ports.purchasing
     )
+    here = {each.name for each in fields(Neighbours)} <= set(given.parts)
     database = given.databases["decisions"]
-    service = ReplenishmentService(database, neighbours, given.clock, given.ids, settings.flow, settings.queue_limit)
+    service = ReplenishmentService(
+        database,
+        neighbours,
+        given.clock,
+        given.ids,
+        settings.flow,
+        settings.queue_limit,
+        in_flight=1 if here else 2,  # with neighbours elsewhere, one cohort uses the time that the other waits for them
+    )
     waker = ReplenishmentConsumer(service)
     subscriber = Subscriber(
         given.stream,

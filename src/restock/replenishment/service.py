@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from decimal import Decimal
 from hashlib import sha256
@@ -66,6 +67,7 @@ class ReplenishmentService:
         ids: Ids,
         flow_name: str = "purchasing",
         queue_limit: int = QUEUE_LIMIT,
+        in_flight: int = 1,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -77,11 +79,11 @@ class ReplenishmentService:
             raise NotFound(f"There is no flow {flow_name!r}.", field="flow", remedy=f"Known: {', '.join(self.flows)}.")
         self._flow = self.flows[flow_name]
         self._executor = Executor(table, self.operations.rulebook, clock)
-        self._runner = CohortRunner(self._executor, self._flow, queue_limit=queue_limit)
+        self._runner = CohortRunner(self._executor, self._flow, queue_limit=queue_limit, in_flight=in_flight)
         self.at_once = min(AT_ONCE, queue_limit)
         """Runs of one caller that may be at the door together."""
         self._recorder = recorder.Recorder(database)
-        self._cohort: tuple[CohortRecord | None, str, str] = (None, "", "")
+        self._cohorts: deque[tuple[CohortRecord, str, str]] = deque(maxlen=in_flight)
         self.planner = Planner(database, neighbours, self.operations, self._flow, clock)
         self.purchaser = Purchaser(database, neighbours, self._flow, clock)
 
@@ -207,13 +209,15 @@ class ReplenishmentService:
         record = result.record
         if record is None:
             return
-        known, cohort_id, at = self._cohort
-        if known is not record:  # runs of one cohort end together: the first brings the cohort's own row
-            cohort_id, at = self._ids.new(), timestamp(record.began_at)
-            self._cohort = (record, cohort_id, at)
+        found = next((one for one in self._cohorts if one[0] is record), None)
+        if found is None:  # runs of one cohort end together: the first brings the cohort's own row
+            found = (record, self._ids.new(), timestamp(record.began_at))
+            self._cohorts.append(found)
+            _, cohort_id, at = found
             tally = self.operations.tally
             self._recorder.record_cohort(recorder.cohort_row(cohort_id, record, at, tally.queries, tally.query_us))
             tally.queries = tally.query_us = 0
+        _, cohort_id, at = found
         if isinstance(reply, RestockError):
             summary = RunSummary(run_id, record.flow.name, product, at, Outcome.ERROR, str(reply), "", "")
         else:
