@@ -6,7 +6,7 @@ BIN := .venv/bin
 RETAIL ?= ../shared/data/online-retail
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-ci services services-down demo demo-retail test slow crash check format bench docs proto lock clean
+.PHONY: help install install-ci services services-down demo demo-retail test slow crash check deploy-check audit format bench docs dashboards proto lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -52,6 +52,19 @@ check: install ## format, lint, types, import rules, tidy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -p no:randomly tests/architecture
 
+deploy-check: install .venv-deploy/.installed ## what deploys, read offline: manifests, image, compose files, scripts
+	scripts/deploy-check
+	RESTOCK_RENDERED=var/deploy RESTOCK_REQUIRE=rendered $(BIN)/python -m pytest -q -n 0 tests/deploy
+
+audit: install .venv-audit/.installed ## secrets in files, known holes in what is shipped, and its list of parts
+	scripts/audit
+
+# Tools whose libraries do not go with ours; the stamp is as above.
+.venv-%/.installed: requirements.%.lock
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 format: install ## rewrite sources in the one format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -62,13 +75,18 @@ bench: install ## rates and ratios, with the machine and the commit
 docs: install ## reference pages, written from the program
 	$(BIN)/python docs/generate.py
 
+dashboards: install ## what Grafana reads, from deploy/grafana/dashboards.yml
+	$(BIN)/python deploy/grafana/generate.py
+
 proto: install ## compile the published gRPC interfaces
 	$(BIN)/python -m grpc_tools.protoc -I src/restock/edge/grpc/protos \
 		--descriptor_set_out=src/restock/edge/grpc/published.binpb $(sort $(wildcard src/restock/edge/grpc/protos/*.proto))
 
 lock: install ## pin the newest allowed versions
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra grpc --extra kafka --extra mysql --extra prove --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
-	$(BIN)/uv pip compile --group ci --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.ci.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra grpc --extra kafka --extra mysql --extra prove --extra tls --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra grpc --extra kafka --extra mysql --extra tls --universal --generate-hashes --no-emit-index-url --no-header --quiet -c requirements.lock -o deploy/requirements.lock
+	for group in audit build ci deploy; do \
+		$(BIN)/uv pip compile --group $$group --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.$$group.lock || exit 1; done
 
 clean: services-down ## remove the environment, caches and the state in ./var
-	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* var .mypy_cache .ruff_cache .pytest_cache .hypothesis

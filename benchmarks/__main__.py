@@ -24,6 +24,7 @@ BENCHMARKS = {
     "flow": "benchmarks.flow.in_process",
     "rest": "benchmarks.rest.flows",
     "services": "benchmarks.services.flows",
+    "observed": "benchmarks.rest.observed",
     "catalogue": "benchmarks.catalogue.plan",
     "comparison": "benchmarks.comparison",
 }

@@ -25,12 +25,12 @@ from restock.app import TOPICS, App, opened
 from restock.core import errors
 from restock.core.clock import SimulatedClock
 from restock.core.ids import Ids
+from restock.core.metric import METRICS
 from restock.core.operation import Operation
 from restock.decisions.library import Library
 from restock.edge.cli.root import COMMANDS, EPILOG, root
 from restock.edge.demo.company import load
 from restock.edge.demo.day import START
-from restock.edge.rest.meters import Meters
 from restock.engine.graph.draft import _COMMON, _FIELDS
 from restock.engine.graph.published import TYPES
 from restock.engine.rules import Field
@@ -45,7 +45,7 @@ from restock.orders.port import PlaceRequest
 from restock.purchasing.port import ChangeRequest, OrdersRequest, Receipt, ReceiveRequest
 from restock.replenishment.port import FlowBatchRequest, FlowRequest
 from restock.services import OPERATIONS, SCHEMAS, SERVICES
-from restock.settings import FILE, PREFIX, Settings
+from restock.settings import DOTENV, FILE, PREFIX, PUBLISHED, Settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # what lies beside this file, wherever it is loaded from
 from reference_layout import code, page, table, words
@@ -103,14 +103,24 @@ def settings() -> str:
     text = (SOURCE / "settings.py").read_text("utf-8")
     meanings = dict(re.findall(r'^    (\w+): [^\n]* = [^\n]*\n    """(.*?)"""', text, re.MULTILINE | re.DOTALL))
     rows = [
-        (code(one.name), code(f"{PREFIX}{one.name.upper()}"), code(one.default), meanings[one.name])
+        (
+            code(one.name),
+            ", ".join(code(name) for name in (f"{PREFIX}{one.name.upper()}", *PUBLISHED.get(one.name, ()))),
+            code(one.default),
+            meanings[one.name],
+        )
         for one in fields(Settings)
+        if one.name != "db_own"
     ]
     return page(
         "Settings",
-        f"A flag wins over the environment, the environment over `{FILE}` in the home, and that over the default."
-        " `restock config` prints each value and where it is from.",
+        f"A flag wins over the environment, the environment over {code(DOTENV)} in the working folder, that over"
+        f" `{FILE}` in the home, and that over the default. `restock config` prints each value and where it is from."
+        " Of several names in the environment the first one that is set counts; the names without a prefix are those of"
+        " the published system.",
         table(["setting", "environment", "default", "meaning"], rows),
+        f"{' '.join(meanings['db_own'].split())} In the environment these are `OMS_DB_HOST` and so on, and `OMS_DB` or"
+        f" `OMS_DB_NAME`, each with or without `{PREFIX}` before it.",
     )
 
 
@@ -138,8 +148,8 @@ def failures() -> str:
     )
 
 
-async def story(home: Path) -> tuple[dict[str, list[tuple[str, dict[str, Any]]]], str]:
-    """Let everything happen once at the demo company; give the events by topic, and the metrics."""
+async def story(home: Path) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    """Let everything happen once at the demo company; give the events by topic."""
     clock = SimulatedClock(START)
     async with opened(Settings(home=home, dispatch_process=False), clock, Ids.seeded(clock, 1)) as app:
         await load(app, app.settle)
@@ -151,7 +161,7 @@ async def story(home: Path) -> tuple[dict[str, list[tuple[str, dict[str, Any]]]]
             for partition in range(partitions):
                 for record in await app.stream.read(topic, partition, 0, 10_000):
                     found.setdefault(topic, []).append((record.key, json.loads(record.value)))
-        return found, (await Meters().text(app, draining=False)).decode()
+        return found
 
 
 async def _life(app: App, clock: SimulatedClock) -> None:
@@ -217,26 +227,19 @@ def _scrubbed(record: dict[str, Any]) -> str:
     return IDENTIFIER.sub("…", json.dumps(record, indent=2, ensure_ascii=False))
 
 
-def metrics(text: str) -> str:
+def metrics() -> str:
     """The names under /metrics."""
-    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
     rows = []
-    for name, told in re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE):
-        labels = sorted(set(re.findall(rf"^{name}\{{(\w+)=", text, re.MULTILINE)))
-        rows.append((code(name), kinds[name], ", ".join(map(code, _LABELS.get(name, labels))), told))
+    for one in METRICS.values():
+        labels = [*one.labels, "le"] if one.kind == "histogram" else one.labels
+        rows.append((code(one.name), one.kind, one.signal, ", ".join(map(code, labels)), one.told))
     return page(
         "Metrics",
-        "`GET /metrics` gives them in the text format of Prometheus.",
-        table(["name", "type", "labels", "meaning"], rows),
+        "`GET /metrics` gives them in the text format of Prometheus. A metric of a part that is absent (a pool, a"
+        " breaker) has no samples. The signal says what it is looked at for; [the runbook](../how-to/runbook.md) what to do"
+        " when one of them is wrong.",
+        table(["name", "type", "signal", "labels", "meaning"], rows),
     )
-
-
-_LABELS = {
-    "restock_http_requests_total": ["method", "route", "status"],
-    "restock_http_request_seconds": ["method", "route", "le"],
-    "restock_flows_total": ["outcome"],
-}
-"""Labels of what nobody has counted yet when the page is written."""
 
 
 def commands() -> str:
@@ -361,11 +364,11 @@ async def pages() -> dict[str, str]:
         "rulebooks": rulebooks,
         "grammar": grammar,
         "schemas": schemas_page,
+        "metrics": metrics,
     }
     found = {name: make() for name, make in made.items()}
     with tempfile.TemporaryDirectory() as folder:
-        records, measured = await story(Path(folder) / "story")
-        found |= {"events": events(records), "metrics": metrics(measured)}
+        found["events"] = events(await story(Path(folder) / "story"))
         found["tables"] = await tables(Path(folder) / "tables")
     return {f"{name}.md": text for name, text in found.items()}
 

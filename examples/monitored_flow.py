@@ -14,7 +14,10 @@ from pathlib import Path
 from embedded_flow import PRODUCTS, load
 from restock.analytics.port import FiguresRequest
 from restock.app import opened
+from restock.edge.log import Log
+from restock.edge.rest.measured import metrics_text
 from restock.edge.rest.meters import Meters
+from restock.edge.rest.observed import observed
 from restock.engine.graph import flow_mermaid, profile, trace_text
 from restock.replenishment.port import FlowBatchRequest, RunsRequest
 from restock.settings import Settings
@@ -25,9 +28,8 @@ async def main(home: Path) -> None:
     async with opened(Settings(home=home, dispatch_process=False)) as app:
         await load(app)
         meters = Meters()
-        replies = (await app.replenishment.flow_batch(FlowBatchRequest(PRODUCTS))).results
-        for reply in replies:
-            meters.flow(reply)
+        observed(app, meters, Log(app.clock))
+        await app.replenishment.flow_batch(FlowBatchRequest(PRODUCTS))
         await app.settle()
         runs = await app.replenishment.runs(RunsRequest())
         traces = [(await app.replenishment.result(run.run_id)).trace for run in runs]
@@ -47,7 +49,7 @@ async def main(home: Path) -> None:
         waiting = sum((await app.backlog()).values())
         print(f"  waiting: {waiting}; problems: {len(app.problems())}")
         print("\nMetrics\n")
-        print((await meters.text(app, draining=False)).decode(), end="")
+        print((await metrics_text(app, meters, draining=False)).decode(), end="")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The callers: raw sockets and requests made beforehand, so that they cost little on the cores they share with the server.
 
-python -m benchmarks.rest.callers PORT CONNECTIONS FILE-OF-PRODUCTS FILE-FOR-THE-RESULT
+python -m benchmarks.rest.callers PORT CONNECTIONS FILE-OF-PRODUCTS FILE-FOR-THE-RESULT [TRACE-FLAGS]
+
+With flags (00 or 01) every request brings a trace of its own.
 """
 
 from __future__ import annotations
@@ -71,16 +73,18 @@ class Caller(asyncio.Protocol):
             self.done.set_result(None)
 
 
-def request(product: str) -> tuple[bytes, bytes]:
+def request(product: str, number: int, flags: str) -> tuple[bytes, bytes]:
     """Give a product as it stands in the answer, and the request for it."""
     body = json.dumps({"product_id": product}).encode()
     head = b"POST /purchasing/flow HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+    if flags:
+        head += f"traceparent: 00-{number + 1:032x}-{number + 1:016x}-{flags}\r\n".encode()
     return f'"product_id":"{product}"'.encode(), head + b"content-length: %d\r\n\r\n" % len(body) + body
 
 
-async def called(port: int, connections: int, products: list[str]) -> dict[str, object]:
+async def called(port: int, connections: int, products: list[str], flags: str) -> dict[str, object]:
     """Order every product once; give what was measured."""
-    requests = iter([request(product) for product in products])
+    requests = iter([request(product, number, flags) for number, product in enumerate(products)])
     times: list[float] = []
     failures: list[str] = []
     loop = asyncio.get_running_loop()
@@ -101,5 +105,6 @@ async def called(port: int, connections: int, products: list[str]) -> dict[str, 
 
 
 if __name__ == "__main__":
-    result = uvloop.run(called(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]).read_text().split()))
-    Path(sys.argv[4]).write_text(json.dumps(result))
+    port, connections, names, result, *flags = sys.argv[1:]
+    found = uvloop.run(called(int(port), int(connections), Path(names).read_text().split(), "".join(flags)))
+    Path(result).write_text(json.dumps(found))

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import IO, Any
 
 import uvloop
 
@@ -56,14 +56,15 @@ async def ordered(home: Path) -> int:
 
 
 @contextmanager
-def server(home: Path) -> Iterator[tuple[int, int, float]]:
-    """Run `restock serve`; give its port, its process id and the seconds until it was ready."""
+def server(home: Path, log: IO[bytes] | None = None, **environment: str) -> Iterator[tuple[int, int, float]]:
+    """Run `restock serve`; give its port, its process id and the seconds until it was ready. `log` takes standard error."""
     began = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "restock", "serve", "--port", "0"],
-        env={**os.environ, "RESTOCK_HOME": str(home)},
+        env={**os.environ, "RESTOCK_HOME": str(home), **environment},
         cwd=ROOT,
         stdout=subprocess.PIPE,
+        stderr=log,
         text=True,
     )
     try:
@@ -80,12 +81,13 @@ def server(home: Path) -> Iterator[tuple[int, int, float]]:
     assert code == 0, f"the server ended with {code}"
 
 
-def called(port: int, connections: int, products: list[str], folder: Path) -> dict[str, Any]:
-    """Let the callers order the products."""
+def called(port: int, connections: int, products: list[str], folder: Path, *flags: str) -> dict[str, Any]:
+    """Let the callers order the products; with trace flags (00, 01) each within a trace of its own."""
     names = folder / "products.txt"
     names.write_text("\n".join(products))
     found = folder / "result.json"
     command = [sys.executable, "-m", "benchmarks.rest.callers", str(port), str(connections), str(names), str(found)]
+    command += flags
     subprocess.run(command, cwd=ROOT, check=True, timeout=120)
     result: dict[str, Any] = json.loads(found.read_text())
     assert not result["failed"], result["failures"]

@@ -26,7 +26,7 @@ from restock.engine.rules import Rulebook
 from restock.engine.rules.columns import ColumnsProgram
 from restock.engine.rules.columns_inputs import Given
 from restock.engine.rules.columns_numpy import NumpyColumns
-from restock.engine.rules.columns_polars import CAREFUL, decide_lazily
+from restock.engine.rules.columns_polars import CAREFUL, PolarsColumns
 
 ROWS = (1_000_000, 10_000_000)
 ROW_FUNCTION = 100_000
@@ -87,12 +87,12 @@ def row_pace(book: Rulebook, frame: Any) -> float:
     return ROW_FUNCTION / measured(run)[0]
 
 
-def by_polars(program: ColumnsProgram, frame: Any) -> Any:
-    """Decide scaled columns with Polars."""
+def by_polars(program: ColumnsProgram, frame: Any) -> Callable[[], Any]:
+    """Give the decision of scaled columns with Polars as something to call."""
     import polars
 
-    given = {one.name: Given(polars.col(one.name), inside=True) for one in program.inputs}
-    return decide_lazily(program, frame.lazy(), given).collect(engine="streaming")
+    compiled = PolarsColumns(program, {one.name: Given(polars.col(one.name), inside=True) for one in program.inputs})
+    return lambda: compiled.decide(frame.lazy()).collect(engine="streaming")
 
 
 def by_numpy(program: ColumnsProgram, frame: Any) -> Callable[[], Any]:
@@ -106,7 +106,7 @@ def differing(book: Rulebook, program: ColumnsProgram, frame: Any) -> int:
     """Count the rows in which Polars or NumPy differ from the row function."""
     row, known = book.row(), program.texts.known
     wanted = [row.function(*one) for one in frame.select([one.name for one in row.inputs]).iter_rows()]
-    done, arrays = by_polars(program, frame), by_numpy(program, frame)()
+    done, arrays = by_polars(program, frame)(), by_numpy(program, frame)()
     assert not done[CAREFUL].any()
 
     def rows(column: Callable[[str], list[Any]], mask: list[int]) -> list[tuple[Any, ...]]:
@@ -141,10 +141,9 @@ def report(book: Rulebook, program: ColumnsProgram, rows: int) -> list[str]:
     """Print one size; give the bars that were missed."""
     frame = catalogue(rows)
     pace = row_pace(book, frame)
-    grown = extra_bytes(lambda: by_polars(program, frame), rows)
-    cpu, wall = measured(
-        lambda: by_polars(program, frame), ROUNDS * ROWS[-1] // rows // 2 if rows < ROWS[-1] else ROUNDS
-    )
+    polars = by_polars(program, frame)
+    grown = extra_bytes(polars, rows)
+    cpu, wall = measured(polars, ROUNDS * ROWS[-1] // rows // 2 if rows < ROWS[-1] else ROUNDS)
     numpy_cpu, numpy_wall = measured(by_numpy(program, frame), 2)
     times = rows / cpu / pace
     print(f"{rows:,} rows; row function {pace / 1e6:.2f} M decisions/s per core")

@@ -136,12 +136,31 @@ class Program:
         self._refuse_server("restored")
         return restore(source, self.home, list(SCHEMAS))
 
-    def setup_databases(self) -> list[str]:
-        """Make the databases that are missing on the server of the settings; give the names of those made."""
+    def setup_databases(self) -> tuple[list[str], list[str]]:
+        """Make the databases and users that are missing on the server of the settings; give the names of those made."""
         from restock.adapters.stores import set_up
         from restock.services import SCHEMAS
 
         return _beside(set_up(self._loaded[0], list(SCHEMAS)))
+
+    def setup_certificates(self, folder: Path, hosts: Sequence[str], *, renew: bool) -> tuple[list[str], list[str]]:
+        """Make the certificates that are missing or end soon; give the services whose were made, and kept."""
+        if not find_spec("cryptography"):
+            from restock.core.errors import InvalidInput
+
+            raise InvalidInput("Certificates need the extra tls.", field="tls", remedy="Install restock[tls].")
+        from restock.adapters.certificates import make_certificates
+        from restock.core.clock import SystemClock
+        from restock.services import SERVICES
+
+        return make_certificates(folder, [one.name for one in SERVICES], hosts, SystemClock(), renew=renew)
+
+    def migrate(self) -> list[str]:
+        """Make or update every table; give the databases that changed."""
+        from restock.adapters.stores import migrated
+        from restock.services import SCHEMAS
+
+        return _beside(migrated(self._loaded[0], SCHEMAS))
 
     def _refuse_server(self, done: str) -> None:
         host = self._loaded[0].db_host
@@ -255,6 +274,7 @@ async def _session(
             access_log=access_log,
             service=services[0] if services else "",
             condition=condition,
+            identity=app.identity,
         )
 
 
@@ -274,7 +294,7 @@ def _grpc(
     from restock.edge.grpc.offers import offers
     from restock.edge.grpc.server import Served, serving
 
-    served = Served(offers(app, services), app.clock, app.own_ports, condition)
+    served = Served(offers(app, services), app.clock, app.own_ports, condition, app.identity)
     return serving(served, app.settings.host, *ports)
 
 

@@ -1,12 +1,13 @@
-"""One typed settings object: file, then environment, then flags. `restock config` prints each value and where it is from."""
+"""One typed settings object: file, then .env, then environment, then flags. `restock config` prints each with its origin."""
 
 from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
+from typing import cast
 
 from restock.core.defaults import SESSION_SECONDS
 from restock.core.errors import InvalidInput
@@ -14,6 +15,7 @@ from restock.core.text import optional_name
 
 PREFIX = "RESTOCK_"
 FILE = "restock.toml"
+DOTENV = ".env"
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,12 @@ class Settings:
     home: Path = Path("var")
     """The folder of all embedded state."""
     host: str = "127.0.0.1"
-    """The address that REST listens on; plain text is served on loopback only."""
+    """The address to listen on; one that other machines reach needs `tls`."""
     port: int = 8080
     """The port that REST listens on; 0 takes a free one."""
+    tls: str = ""
+    """The folder with ca.crt, tls.crt and tls.key: REST and gRPC are then served with TLS, also to other machines, and
+    services show one another their certificates. Empty means plain text, on loopback only."""
     grpc_port: int = 0
     """The port of the gRPC interfaces, on the same host; 0 serves none. Needs the extra grpc."""
     oms_grpc_url: str = "127.0.0.1:50051"
@@ -64,10 +69,26 @@ class Settings:
     """Who asks it."""
     db_password: str = field(default="", repr=False)
     """The password of that user; give it in the environment."""
+    db_password_file: str = ""
+    """A file with that password instead. It is read at each new connection, so a new password needs no restart."""
+    db_admin_user: str = ""
+    """Who makes databases, their users and their tables; empty means db_user. Services need not know."""
+    db_admin_password: str = field(default="", repr=False)
+    """The password of that user."""
+    db_admin_password_file: str = ""
+    """A file with that password instead."""
+    db_name: str = ""
+    """The name of the database of a service that is served alone; empty means its own, such as oms_db."""
     db_prefix: str = ""
     """What stands before the names of the databases, so that homes can share a server."""
     db_ca: str = ""
     """The file with the authority that signed the server's certificate; plain text is spoken on loopback only."""
+    db_pool_size: int = 8
+    """Connections of each database that read at the same time; one more writes."""
+    db_own: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict, repr=False)
+    """A database may have a server, a user and a name of its own: `oms_db_host`, `oms_db_port`, `oms_db_user`,
+    `oms_db_password` or `oms_db_password_file`, and `oms_db` for its name; so too inventory, supplier, uom, po, decisions,
+    analytics and stream."""
     session_seconds: int = SESSION_SECONDS
     """Silence after which a process that consumes events is taken for dead, and its partitions are given to others."""
     rough_seed: int = 0
@@ -79,6 +100,15 @@ class Settings:
     """Room on the disk, in MiB, that is let go when it is full, so that what was accepted can be finished; 0 keeps none."""
     queue_limit: int = 1024
     """Callers that may wait at the flow's door before it answers 503."""
+    log: str = "json"
+    """The form of a server's log on standard error: json or text."""
+    log_level: str = "warning"
+    """The least level that a server logs: info has a line per request and run, warning dead letters, error problems."""
+    trace_one_in: int = 0
+    """Of so many requests that bring no trace one begins a sampled trace; 0 begins none. Traces that callers bring go on."""
+    otlp_endpoint: str = ""
+    """Where the spans of sampled traces are sent by OTLP over HTTP, such as http://127.0.0.1:4318; empty sends none.
+    Without it OTEL_EXPORTER_OTLP_ENDPOINT counts."""
 
     @property
     def in_avro(self) -> bool:
@@ -89,29 +119,46 @@ class Settings:
 NEIGHBOURS = ("oms", "inventory", "supplier", "uom", "rule_engine", "po", "orchestrator", "analytics")
 """The services that have an address."""
 
+DATABASES = ("oms", "inventory", "supplier", "uom", "po", "decisions", "analytics", "stream")
+"""The databases that may have a server, a user and a name of their own."""
+
+DB_PARTS = ("host", "port", "user", "password", "password_file", "name")
+"""What a database may have of its own."""
+
 PUBLISHED: Mapping[str, tuple[str, ...]] = {
     "port": ("PORT",),
     "grpc_port": ("GRPC_PORT",),
+    **{f"db_{part}": (f"DB_{part.upper()}",) for part in DB_PARTS},
+    **{f"{one}_db": (f"{one.upper()}_DB", f"{one.upper()}_DB_NAME") for one in DATABASES},
+    **{f"{one}_db_{part}": (f"{one.upper()}_DB_{part.upper()}",) for one in DATABASES for part in DB_PARTS[:-1]},
     **{f"{one}_grpc_url": (f"{one.upper()}_GRPC_URL", f"{one.upper()}_SERVICE_URL") for one in NEIGHBOURS},
+    "otlp_endpoint": ("OTEL_EXPORTER_OTLP_ENDPOINT",),
 }
-"""Names in the environment, beside our own, by which programs of the published system are set up; the first one counts."""
+"""Names in the environment, beside our own, by which others set up their programs; the first one counts."""
 
 LIMITS = {
     "port": (0, 65535),  # what TCP has
     "grpc_port": (0, 65535),  # what TCP has
     "db_port": (1, 65535),  # what TCP has
+    **{f"{one}_db_port": (1, 65535) for one in DATABASES},
+    "db_pool_size": (1, 100),  # a server takes 151 connections unless told otherwise
     "demand_window_days": (1, 3650),  # ten years: older sales tell nothing of tomorrow's
     "session_seconds": (1, 300),  # a second is twice the pause between two signs of life
     "rough_seed": (0, 1_000_000_000),  # any seed
     "ballast_mib": (0, 1_048_576),  # a terabyte
+    "trace_one_in": (0, 1_000_000_000),  # any
     "queue_limit": (1, 1_000_000),  # callers whose sockets one process can hold
 }
 """The least and the most of each number."""
 
-SECRETS = {"db_password"}
+SECRETS = {"db_password", "db_admin_password", *(f"{name}_db_password" for name in DATABASES)}
 """What is never shown."""
 
-CHOICES = {"event_format": ("auto", "json", "avro")}
+CHOICES = {
+    "event_format": ("auto", "json", "avro"),
+    "log": ("json", "text"),
+    "log_level": ("debug", "info", "warning", "error"),
+}
 """What some texts may be."""
 
 
@@ -123,6 +170,10 @@ class Origin:
     value: object
     origin: str
 
+    def shown(self) -> Origin:
+        """Give the same without a secret."""
+        return replace(self, value="(set)") if self.value and self.name in SECRETS else self
+
 
 def load(flags: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
     """Give the settings. Raises InvalidInput that names the setting."""
@@ -132,27 +183,87 @@ def load(flags: Mapping[str, object] | None = None, environment: Mapping[str, st
 def with_origins(
     flags: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None
 ) -> tuple[Settings, list[Origin]]:
-    """Give the settings and, for each, its origin: default, file, environment or flag."""
+    """Give the settings and, for each, its origin: default, file, .env, environment or flag.
+
+    `.env` is looked for in the working folder, unless an environment is given.
+    """
+    local = _dotenv() if environment is None else {}
     environment = {
         name: value for name, value in (os.environ if environment is None else environment).items() if value
     }  # empty is not set
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    home = Path(str(given.get("home") or environment.get(f"{PREFIX}HOME") or Settings.home))
-    file = _file(home / FILE)
-    settings, origins = Settings(), []
+    home = Path(str(given.get("home") or (local | environment).get(f"{PREFIX}HOME") or Settings.home))
+    sources = _Sources(given, (("environment", environment), (DOTENV, local)), _file(home / FILE), str(home / FILE))
+    values: dict[str, object] = {}
+    origins: list[Origin] = []
     for each in fields(Settings):
-        assert each.default is not MISSING
-        value, origin = each.default, "default"
-        if each.name in file:
-            value, origin = _read(each.name, file[each.name], each.default), str(home / FILE)
-        names = (f"{PREFIX}{each.name.upper()}", *PUBLISHED.get(each.name, ()))
-        if name := next((one for one in names if one in environment), ""):
-            value, origin = _read(each.name, environment[name], each.default, name), f"environment {name}"
-        if each.name in given:
-            value, origin = _read(each.name, given[each.name], each.default), "flag"
-        settings = replace(settings, **{each.name: value})
-        origins.append(Origin(each.name, "(set)" if value and each.name in SECRETS else value, origin))
-    return settings, origins
+        if each.name != "db_own":
+            assert each.default is not MISSING
+            found = sources.find(each.name, each.default)
+            values[each.name] = found.value
+            origins.append(found.shown())
+    own: dict[str, dict[str, str | int]] = {}
+    for database in DATABASES:
+        for part in DB_PARTS:
+            setting = f"{database}_db" if part == "name" else f"{database}_db_{part}"
+            found = sources.find(setting, 0 if part == "port" else "")
+            if found.origin != "default":
+                own.setdefault(database, {})[part] = cast("str | int", found.value)
+                origins.append(found.shown())
+    return replace(Settings(), **values, db_own=own), origins  # type: ignore[arg-type]  # of the types of their defaults
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """Where settings may stand, each with the name of its place."""
+
+    flags: Mapping[str, object]
+    named: Sequence[tuple[str, Mapping[str, str]]]
+    file: Mapping[str, object]
+    path: str
+
+    def find(self, setting: str, default: object) -> Origin:
+        """Give the value of a setting and where it is from."""
+        if setting in self.flags:
+            return Origin(setting, _read(setting, self.flags[setting], default), "flag")
+        names = (f"{PREFIX}{setting.upper()}", *PUBLISHED.get(setting, ()))
+        for place, values in self.named:
+            if name := next((one for one in names if one in values), ""):
+                return Origin(setting, _read(setting, values[name], default, name), f"{place} {name}")
+        if setting in self.file:
+            return Origin(setting, _read(setting, self.file[setting], default), self.path)
+        return Origin(setting, default, "default")
+
+
+def _dotenv() -> dict[str, str]:
+    """Read NAME=VALUE lines, as shells and compose do; what is in quotes is taken as it stands."""
+    path = Path(DOTENV)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except (UnicodeDecodeError, OSError) as error:
+        raise InvalidInput(
+            f"cannot be read: {error}.", field=str(path.absolute()), remedy="Correct the file."
+        ) from None
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        text = line.strip().removeprefix("export ")
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise InvalidInput(
+                f"Line {number} is not NAME=VALUE.", field=str(path.absolute()), remedy="Correct the file."
+            )
+        value = value.strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        else:
+            value = value.partition(" #")[0].rstrip()
+        if value:
+            found[name.strip()] = value
+    return found
 
 
 def _file(path: Path) -> Mapping[str, object]:
@@ -162,7 +273,7 @@ def _file(path: Path) -> Mapping[str, object]:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise InvalidInput(f"cannot be read: {error}.", field=str(path), remedy="Correct the file.") from None
-    known = {field.name for field in fields(Settings)}
+    known = {field.name for field in fields(Settings)} - {"db_own"} | set(PUBLISHED)
     for name in found:
         if name not in known:
             raise InvalidInput(

@@ -61,6 +61,7 @@ def test_a_right_file_ends_well(restock: Restock, tmp_path: Path) -> None:
         (("--facts", "f.csv"), "--out decisions.parquet"),
         (("--out", "d.parquet"), "Decisions of JSON lines go to standard output"),
         (("--facts", "f.csv", "--out", "d.csv"), "d.csv is not a Parquet file"),
+        (("--facts", "b.parquet", "--out", "b.parquet"), "b.parquet is the file of the facts"),
         (("--facts", "f.csv", "--out", "d.parquet", "--engine", "network"), "takes documents, not rows"),
         (("--facts", "g.csv", "--out", "d.parquet"), "g.csv cannot be read"),
         (("--facts", "e.csv", "--out", "d.parquet"), "The file is empty"),

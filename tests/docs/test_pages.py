@@ -33,8 +33,14 @@ def test_a_page_says_what_its_commands_print(page: str, tmp_path: Path) -> None:
     assert not found, f"{page}\n\n" + "\n\n".join(found)
 
 
-RUN_ELSEWHERE = {"docs/how-to/start-the-servers.md", "docs/how-to/run-on-kafka.md"}
-"""They need real servers, for which a machine is asked first: `tests/scripts` and `tests/scenario` run what they tell."""
+RUN_ELSEWHERE = {
+    "docs/how-to/start-the-servers.md",
+    "docs/how-to/run-on-kafka.md",
+    "docs/how-to/deploy-with-compose.md",
+    "docs/how-to/deploy-on-kubernetes.md",
+}
+"""They need real servers, for which a machine is asked first: `tests/scripts` and `tests/scenario` run what they tell.
+Images and clusters nobody here has: their pages say so, and `tests/deploy` and `tests/scripts` hold what can be held."""
 
 
 def test_tutorials_and_how_to_guides_have_commands_that_run() -> None:

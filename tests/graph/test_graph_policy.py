@@ -10,11 +10,13 @@ from graph_world import START, Items, Turn, decide, echo, executor_of, flow_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from restock.core.breaker import Breaker, BreakerOpen, BreakerRule
 from restock.core.clock import SimulatedClock
 from restock.core.errors import DeadlinePassed, InvalidInput, Unavailable
-from restock.engine.graph import BreakerOpen, Executor
-from restock.engine.graph.model import BreakerRule, Retry
-from restock.engine.graph.policy import Breaker, Cache, frozen, pause_s
+from restock.engine.graph import Executor, FlowError, load_flow
+from restock.engine.graph.cache import Cache, frozen
+from restock.engine.graph.model import CacheRule, Retry
+from restock.engine.graph.policy import CALLS_PER_RETRY, RETRIES_SAVED, RetryBudget, pause_s
 
 
 def failing(times: int, error: Exception, asynchronous: bool = False):
@@ -240,12 +242,93 @@ async def test_alike_items_share_a_failure_too():
     assert [str(result.error) for result in results] == ["down", "down"]
 
 
+STANDS_IN = "inputs: [x]\nnodes:\n  p: {operation: a, inputs: {x: x}, cache: {stale: 1min}}\n"
+
+
+async def test_an_answer_of_before_stands_in_while_its_operation_is_away_and_tells_its_age():
+    turn, away = Turn(), [Unavailable("down"), DeadlinePassed("late"), InvalidInput("no such product")]
+    asked: list[int] = []
+
+    def operation(items):
+        asked.append(len(items))
+        if len(asked) in (2, 3, 4, 6):
+            raise away[(len(asked) - 2) % 3]
+        return [{"x": item["x"], "answer": len(asked)} for item in items]
+
+    executor = Executor({"a": operation}, None, SimulatedClock(START), monotonic=turn.monotonic)
+    flow = flow_of(STANDS_IN)
+    await executor.run(flow, [{"x": 1}])
+    for kind in ("Unavailable", "DeadlinePassed"):
+        turn.now += 12_500_000_000
+        one, other = await executor.run(flow, [{"x": 1}, {"x": 2}])
+        assert one.context["p"] == {"x": 1, "answer": 1}
+        span = one.trace.span("p")
+        assert (span.status, span.outputs) == ("stale", {"x": 1, "answer": 1})
+        age = "12.5" if kind == "Unavailable" else "25.0"
+        assert f"The answer of {age} s ago stands in" in span.error
+        assert type(other.error).__name__ == kind, "nothing was known of the other"
+    (wrong,) = await executor.run(flow, [{"x": 1}])
+    assert type(wrong.error) is InvalidInput, "an answer is an answer"
+    (fresh,) = await executor.run(flow, [{"x": 1}])
+    assert (fresh.context["p"]["answer"], fresh.trace.span("p").status) == (5, "ok"), "it is always asked first"
+    turn.now += 60_000_000_000
+    (late,) = await executor.run(flow, [{"x": 1}])
+    assert not late.ok, "after its time it stands in no more"
+
+
+async def test_an_open_breaker_lets_an_answer_of_before_stand_in():
+    operation = failing(0, Unavailable("down"))
+    executor = executor_of(a=operation)
+    flow = flow_of(STANDS_IN.replace("cache:", "breaker: {failures: 1, reset: 5s}, cache:"))
+    await executor.run(flow, [{"x": 1}])
+    executor.tools.breakers[next(iter(executor.tools.breakers))].leave(ok=False)
+    (result,) = await executor.run(flow, [{"x": 1}])
+    assert (result.trace.span("p").status, result.trace.span("p").attempts) == ("stale", 0)
+    assert operation.calls == [1]
+
+
+async def test_an_operation_that_cannot_be_away_keeps_nothing():
+    operation = failing(0, Unavailable("down"))
+    executor = Executor({"a": operation}, None, SimulatedClock(START), distant={"b"})
+    await executor.run(flow_of(STANDS_IN), [{"x": 1}, {"x": 1}])
+    assert (operation.calls, len(executor.tools.cache)) == ([2], 0)
+
+
+@pytest.mark.parametrize("part", ["cache: {stale: 1min}", "cache: {ttl: 1s}", "fallback: 0"])
+def test_nothing_may_stand_in_for_what_changes_with_every_order(part: str):
+    text = f"inputs: [x]\nnodes:\n  p: {{operation: a, inputs: {{x: x}}, {part}}}\n"
+    assert load_flow(text, "f.yaml", operations=["a"])
+    with pytest.raises(FlowError, match="nothing may stand in") as refused:
+        load_flow(text, "f.yaml", operations=["a"], fresh=["a"])
+    assert refused.value.line == 3
+
+
+def test_a_budget_bounds_retries_to_a_tenth_of_the_calls():
+    budget = RetryBudget()
+    assert [budget.spend() for _ in range(RETRIES_SAVED + 1)] == [True] * RETRIES_SAVED + [False]
+    made = 0
+    for _ in range(50 * CALLS_PER_RETRY):
+        budget.called()
+        made += budget.spend()
+    assert made == 50
+
+
+async def test_many_failures_at_once_are_not_doubled_by_retries():
+    operation = failing(10_000, Unavailable("down"))
+    executor = executor_of(a=operation)
+    flow = flow_of("nodes:\n  p: {operation: a, retry: {attempts: 3, delay: 1ms}}\n")
+    for _ in range(100):
+        await executor.run(flow, [{}])
+    assert len(operation.calls) <= 100 + RETRIES_SAVED + 100 / CALLS_PER_RETRY
+
+
 def test_the_cache_forgets_the_least_recently_used():
     cache = Cache(lambda: 0, limit=2)
-    cache.put("a", 1, 1)
-    cache.put("b", 2, 1)
+    second = CacheRule(1)
+    cache.put("a", 1, second)
+    cache.put("b", 2, second)
     assert cache.get("a") == (1,)
-    cache.put("c", 3, 1)
+    cache.put("c", 3, second)
     assert (cache.get("a"), cache.get("b"), cache.get("c"), len(cache)) == ((1,), None, (3,), 2)
 
 

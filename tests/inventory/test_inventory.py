@@ -18,7 +18,7 @@ from restock.core.event import Event
 from restock.core.ids import Ids
 from restock.engine.database import Transaction
 from restock.engine.stream import SCHEMA as STREAM
-from restock.engine.stream import EmbeddedLog, Relay, Subscriber
+from restock.engine.stream import EmbeddedLog, Relay, Subscriber, Unfit
 from restock.engine.stream.codec import encode
 from restock.engine.stream.port import EVENT_ID_HEADER, Message
 from restock.inventory import store
@@ -167,17 +167,25 @@ async def test_receipts_serve_backorders_oldest_first(depot: Depot) -> None:
     assert await depot.stock("B") == (10, 4, 0, 10)
 
 
-@pytest.mark.parametrize("first", ["receipt", "count"])
-async def test_what_was_promised_of_an_unknown_product_is_served_once_it_is_known(depot: Depot, first: str) -> None:
+async def test_a_product_without_a_count_waits_for_all_of_it(depot: Depot) -> None:
+    await depot.service.put_items(PutItemsRequest([Item("X")]))
     await depot.ordered(order("O1", X="2"), order("O2", X="3"))
-    assert await depot.stock("X") is None
+    assert await depot.stock("X") == (0, 0, 5, 0)
     assert await depot.waiting() == [("O1", "X", Decimal(2)), ("O2", "X", Decimal(3))]
-    if first == "count":
-        await depot.count(X="0")
-        assert await depot.stock("X") == (0, 0, 5, 0)
     await depot.received(receipt("r1", X="4"), receipt("r2", X="4"))
     assert await depot.waiting() == []
     assert await depot.stock("X") == (8, 5, 0, 8)
+
+
+async def test_orders_for_a_product_that_nobody_knows_are_named_and_nothing_is_reserved(depot: Depot) -> None:
+    await depot.count(A="9")
+    with pytest.raises(Unfit, match="'X', which nobody knows") as refused:
+        await depot.ordered(order("O1", A="1", X="2"), order("O2", A="1"), order("O3", Y="2"))
+    assert set(refused.value.reasons) == {"e-O1", "e-O3"}
+    assert await depot.stock("A") == (9, 0, 0, 0)
+    await depot.received(receipt("r1", X="4"))
+    await depot.ordered(order("O1", A="1", X="2"))
+    assert (await depot.stock("A"), await depot.stock("X")) == ((9, 1, 0, 0), (4, 2, 0, 4))
 
 
 async def test_events_of_another_kind_change_nothing(depot: Depot) -> None:
@@ -207,6 +215,7 @@ async def test_everything_promised_is_reserved_or_waited_for(
     with tempfile.TemporaryDirectory() as folder:
         depot = Depot(Path(folder))
         await depot.count(A="10", B="0")
+        await depot.service.put_items(PutItemsRequest([Item("NEW")]))
         promised = dict.fromkeys(("A", "B", "NEW"), Decimal(0))
         arrived = dict(promised)
         for number, (kind, rows) in enumerate(happenings):

@@ -9,12 +9,13 @@ import msgspec
 import pytest
 from test_inventory import Depot, order
 
+from restock.core import trace
 from restock.core.clock import SystemClock
 from restock.core.errors import InvalidInput
 from restock.core.event import Event
 from restock.core.ids import Ids
-from restock.engine.stream import Record, decode, encode, outbox
-from restock.inventory import news, store
+from restock.engine.stream import Record, Unfit, decode, encode, outbox
+from restock.inventory import news, rows, store
 from restock.inventory.consumer import OrderPlaced, order_in
 from restock.inventory.model import Stock
 from restock.inventory.news import News
@@ -93,7 +94,7 @@ async def test_what_is_no_text_fails_its_unit_and_not_the_relay(tmp_path: Path, 
     depot = Depot(tmp_path)
     found = order_in(record(encode(order("ORD-1", A="1")).replace(b":" + text, b":" + wrong)))
     assert isinstance(found, Event)
-    with pytest.raises(InvalidInput, match="e-ORD-1"):
+    with pytest.raises(Unfit, match="e-ORD-1"):
         await depot.ordered(found)
     await depot.databases.close()
 
@@ -108,9 +109,37 @@ async def test_both_ways_of_reading_do_the_same(tmp_path: Path, quantity: str) -
         await depot.count(A="5")
         try:
             await depot.ordered(read(record(value)))  # type: ignore[arg-type]
-        except InvalidInput as error:
+        except (InvalidInput, Unfit) as error:
             outcomes.append(str(error))
         else:
             outcomes.append((await depot.stock("A"), await depot.waiting()))
         await depot.databases.close()
     assert outcomes[0] == outcomes[1]
+
+
+def test_a_trace_waits_beside_the_event_and_leaves_its_bytes_alone() -> None:
+    traceparent, changes = trace.begun(), [("A", Stock(5), Stock(5, 1), "ORD-1"), ("B", Stock(5), Stock(5, 1), "ORD-2")]
+    ((_, plain),) = told(*changes).batches()
+    found = News(Ids(SystemClock()), AT)
+    trace.remember("event-of-a-trace", traceparent)
+    for (sku, before, after, order_id), cause in zip(changes, ["cause", "event-of-a-trace"], strict=True):
+        found.tell(news.TAKEN, (sku, "WH-001"), before, after, order_id, cause)
+    ((_, batch),) = found.batches()
+    assert [one.trace for one in store.OUTBOX.events_in(batch)] == ["", traceparent]
+    assert [one.trace for one in store.OUTBOX.events_in(plain)] == ["", ""]
+    assert b"traces" not in plain, "rows without a trace are as they always were"
+
+
+def test_a_row_with_traces_is_read_by_a_program_that_knows_none() -> None:
+    class Before(msgspec.Struct):
+        form: int
+        stem: str
+        published: int
+        at: str
+        told: list[rows.Told]
+
+    found = News(Ids(SystemClock()), AT, trace.begun())
+    found.tell(news.COUNTED, ("A", "WH-001"), Stock(0), Stock(5))
+    ((_, batch),) = found.batches()
+    assert msgspec.msgpack.decode(batch, type=Before).told[0].sku == "A"
+    assert store.OUTBOX.events_in(batch)[0].trace

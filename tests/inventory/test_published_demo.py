@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from restock.app import App, opened
-from restock.core.errors import InvalidInput
 from restock.core.event import Event
 from restock.edge.demo.company import PIPELINE, STOCK
-from restock.engine.stream import decode
+from restock.engine.stream import Unfit, decode
 from restock.inventory.consumer import InventoryConsumer
 from restock.inventory.port import BackordersRequest, PositionsRequest, PutStockRequest
 from restock.orders.model import NewOrder, OrderItem
@@ -172,17 +171,14 @@ async def test_defect_the_same_event_again_reserves_nothing(shop: App) -> None:
     assert len(await events(shop)) == 1
 
 
-async def test_defect_a_product_that_nobody_knows_is_a_backorder_and_an_event(shop: App) -> None:
+async def test_defect_an_order_for_a_product_that_nobody_knows_becomes_a_dead_letter(shop: App) -> None:
     """There an unknown product is passed over without a word."""
     item = OrderItem("NO-SUCH", Decimal(4), Decimal(1))
     await shop.orders.place(PlaceRequest([NewOrder("cust-bob", [item])]))
     await shop.settle()
-    (event,) = await events(shop)
-    assert (event.type, event.data["status"], event.data["change"]) == ("ReservationRefused", "OutOfStock", 0)
-    waiting = await shop.inventory.backorders(BackordersRequest())
-    assert list(zip(waiting.product_id, waiting.quantity, waiting.reason, strict=True)) == [
-        ("NO-SUCH", 4, "unknown product")
-    ]
+    assert await events(shop) == []
+    (letter,) = await shop.dead_letters.letters()
+    assert (letter.group, "'NO-SUCH', which nobody knows" in letter.reason) == ("inventory.orders", True)
 
 
 @pytest.mark.parametrize("quantity", [Decimal(-3), 0, "five", None, True, Decimal("1e13")])
@@ -195,7 +191,7 @@ async def test_defect_a_quantity_that_cannot_be_releases_no_stock(shop: App, qua
     async def unit(tx: object) -> None:
         await consumer.on_orders(tx, [event])  # type: ignore[arg-type]
 
-    with pytest.raises(InvalidInput, match="e-1"):
+    with pytest.raises(Unfit, match="e-1"):
         await shop.databases["inventory"].write("consume", unit)
     assert (await left(shop))["TOOL-X"] == 30
 

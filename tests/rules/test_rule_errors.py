@@ -93,6 +93,7 @@ def test_a_slip_in_a_published_file_is_refused_although_nothing_is_declared(name
         (rule("when x > 1 then y = a / b;"), "A division may stand only directly inside"),
         (rule("when x > 1 then y = round(a / b + 1, 2);"), "A division may stand only directly inside"),
         (rule("when x > 1 then y = round(a / 0, 2);"), "divides by zero"),
+        (rule("when x % 0 > 1 then y = 1;"), "divides by zero"),
         (rule("when x > 1 then y = round(a, 2, half);"), "The rounding mode is one of"),
         (rule("when x > 1 then y = round(a, b);"), "The decimals to round to"),
         (rule("when x > 1 then y = rond(a, 2);"), "There is no function 'rond'"),

@@ -5,7 +5,7 @@ They share the process of the test, so that they share its clock; what is betwee
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from socket import socket
@@ -98,12 +98,21 @@ def _free_ports(count: int) -> list[int]:
             each.close()
 
 
+Between = Callable[[dict[str, int]], Awaitable[dict[str, int]]]
+"""Puts something between the services: takes the port of each context, gives those at which neighbours ask."""
+
+
+async def _nothing(ports: dict[str, int]) -> dict[str, int]:
+    return ports
+
+
 @asynccontextmanager
-async def apart(settings: Settings, clock: Clock, seed: int) -> AsyncIterator[Apart]:
+async def apart(settings: Settings, clock: Clock, seed: int, between: Between = _nothing) -> AsyncIterator[Apart]:
     """Open every service alone."""
     ports = dict(zip(ASKED, _free_ports(len(ASKED)), strict=True))
+    asked = await between(ports)
     addresses = {
-        f"{one.name.replace('-', '_')}_grpc_url": f"127.0.0.1:{ports[context]}" for context, one in ASKED.items()
+        f"{one.name.replace('-', '_')}_grpc_url": f"127.0.0.1:{asked[context]}" for context, one in ASKED.items()
     }
     settings = replace(settings, **addresses)
     async with AsyncExitStack() as stack:

@@ -311,18 +311,6 @@ async def test_a_receipt_that_is_none_changes_nothing(fresh: Path) -> None:
         assert await kept(app, "po") == before
 
 
-async def test_an_order_for_an_unknown_product_is_accepted_and_named_as_a_backorder(fresh: Path) -> None:
-    async with life(fresh) as app:
-        await company(app)
-        await app.orders.place(PlaceRequest([order("k", "c", [("NEW", "2", "1"), ("Q", "1", "1")])]))
-        await app.settle()
-        assert app.problems() == []
-        from restock.inventory.port import BackordersRequest
-
-        (row,) = (await app.inventory.backorders(BackordersRequest())).rows()
-        assert (row["product_id"], row["quantity"], row["reason"]) == ("NEW", 2, "unknown product")
-
-
 async def test_many_bad_calls_beside_good_ones_fail_alone(fresh: Path) -> None:
     async with life(fresh) as app:
         await company(app, of=None)

@@ -19,11 +19,12 @@ from restock.__main__ import Program
 from restock.adapters.database.mysql import connected, sent
 from restock.adapters.database.mysql_place import server_of
 from restock.adapters.stores import set_up
-from restock.app import SCHEMAS, App, opened
+from restock.app import App, opened
 from restock.core.clock import SimulatedClock
 from restock.core.errors import RestockError
 from restock.core.ids import Ids
 from restock.replenishment.port import FlowReply, FlowRequest
+from restock.services import SCHEMAS
 from restock.settings import Settings
 
 pytestmark = pytest.mark.server("mysql")

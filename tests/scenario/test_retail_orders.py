@@ -22,7 +22,8 @@ from restock.edge.load.sending import Sending
 from restock.edge.rest.application import Application
 from restock.edge.rest.protocol import Connection, Door
 from restock.engine.stream import decode
-from restock.inventory.port import BackordersRequest
+from restock.inventory.model import Item
+from restock.inventory.port import BackordersRequest, PutItemsRequest
 from restock.settings import Settings
 
 BESIDE = Path(__file__).parents[2].parent / "shared" / "data" / "online-retail"
@@ -94,6 +95,7 @@ async def test_ten_months_of_a_shop_come_to_the_penny(home: Path) -> None:
     straight = Straight(RETAIL)
     assert straight.lines > 300_000 and straight.revenue > 5_000_000
     async with opened(Settings(home=home, dispatch_process=False)) as app:
+        await app.inventory.put_items(PutItemsRequest([Item(product) for product in Shop(RETAIL).products()]))
         shop, accepted = await sold_by(app, RETAIL)
         assert accepted == shop.sold.orders
         assert shop.accepted == shop.sold.revenue == straight.revenue

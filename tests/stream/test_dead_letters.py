@@ -10,8 +10,9 @@ from restock.core.clock import SystemClock
 from restock.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from restock.core.event import Event
 from restock.engine.database import Transaction
-from restock.engine.stream import DeadLetters, Message, encode, subscriber
+from restock.engine.stream import DeadLetters, Message, Unfit, encode, subscriber
 from restock.engine.stream.port import MAX_MESSAGE_BYTES
+from restock.engine.stream.subscriber import Handler
 
 
 def event_message(event: Event) -> Message:
@@ -68,6 +69,44 @@ async def test_an_event_that_the_handler_cannot_take_is_found_among_the_others(s
     assert len(tried) == 1 + subscriber.TRIES
     assert one.attempts == subscriber.TRIES
     assert await letters.letters("another") == []
+
+
+def refusing(shop: Shop, *unfit: int) -> Handler:
+    """Give a handler that refuses the events of these numbers, by name and without trying the others one by one."""
+
+    async def handler(tx: Transaction, events: list[Event]) -> None:
+        names = {f"event-{number:06d}" for number in unfit}
+        reasons = {
+            one.event_id: NotFound(f"{one.event_id} asks for nothing.") for one in events if one.event_id in names
+        }
+        if reasons:
+            raise Unfit(dict(reasons))
+        await shop.count(tx, events)
+
+    return handler
+
+
+async def test_events_that_the_handler_refuses_are_parked_at_once_whatever_their_number(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriber, "PARKED_IN_A_ROW", 5)
+    letters = letters_of(shop)
+    await shop.log.publish([event_message(order(number, "K")) for number in range(30)])
+    consumer = shop.subscriber(handler=refusing(shop, *range(3, 23)), on_bad=letters.of("counter"), batch=12)
+    assert await consumer.drain() == 30
+    assert await shop.effects() == [f"event-{number:06d}" for number in (*range(3), *range(23, 30))]
+    found = await letters.letters()
+    assert [(one.offset, one.attempts) for one in found] == [(number, 1) for number in range(3, 23)]
+    assert found[0].reason == "NotFound: event-000003 asks for nothing."
+
+
+async def test_a_refused_event_that_nobody_parks_stops_its_partition_there(shop: Shop) -> None:
+    await shop.log.publish([event_message(order(number, "K")) for number in range(10)])
+    consumer = shop.subscriber(handler=refusing(shop, 4, 7))
+    with pytest.raises(NotFound, match="event-000004"):
+        await consumer.drain()
+    assert await shop.effects() == [f"event-{number:06d}" for number in range(4)]
+    assert await consumer.lag() == 6
 
 
 async def test_a_transient_failure_parks_nothing(shop: Shop) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 from stream_shop import Shop, order
 
+from restock.core import trace
 from restock.core.errors import InvalidInput, NotFound, Unavailable
 from restock.core.event import Event
 from restock.engine.database import Transaction
@@ -197,3 +199,16 @@ async def test_an_undone_unit_makes_its_events_fresh_again(shop: Shop) -> None:
     for _ in range(2):
         with pytest.raises(NotFound):
             await shop.database.write("try", unit)
+
+
+def test_waiting_events_of_programs_before_and_after_traces_are_read() -> None:
+    class Before(msgspec.Struct, array_like=True, frozen=True):
+        event_id: str
+        topic: str
+        key: str
+        value: bytes
+
+    old = msgspec.msgpack.encode([Before("e", "orders", "k", b"v")])
+    assert outbox.events_in(old) == [outbox.Waiting("e", "orders", "k", b"v")]
+    ((_, new),) = outbox.packed([outbox.Waiting("e", "orders", "k", b"v", trace.begun())])
+    assert msgspec.msgpack.decode(new, type=list[Before]) == [Before("e", "orders", "k", b"v")]

@@ -14,6 +14,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from test_streamhouse_grpc import code, compiled  # noqa: F401 - a fixture
 
 from restock.app import opened
+from restock.core import trace
+from restock.edge.calls import ANSWERED
 from restock.edge.demo.company import load
 from restock.edge.grpc.offers import offers
 from restock.edge.grpc.server import Served, serving
@@ -163,3 +165,17 @@ async def test_each_is_healthy_and_found_by_reflection(callers: Callers) -> None
     async for answer in reflection.ServerReflectionInfo(asked):
         names = {one.name for one in answer.list_services_response.service}
         assert {f"{package}.{service}" for package, service in SERVICES.items()} <= names
+
+
+async def test_a_call_is_counted_and_belongs_to_the_trace_of_its_caller(callers: Callers) -> None:
+    pb, stub = callers.pb["oms"], callers.stub["oms"]
+    method, found = "oms.OmsService/GetHistory", trace.begun()
+    before = dict(ANSWERED[method].statuses) if method in ANSWERED else {}
+    await stub.GetHistory(pb.HistoryRequest(product_id="PROD-001"), metadata=[("traceparent", found)])
+    with pytest.raises(grpc.aio.AioRpcError):
+        await stub.GetHistory(pb.HistoryRequest(product_id="NOBODY"), metadata=[("traceparent", found)])
+    right, wrong = trace.RECORDED.of(trace.id_of(found))
+    assert (right.name, right.kind, right.parent_id, right.failed) == (method, "server", found[36:52], "")
+    assert wrong.failed
+    for status in ("OK", "NOT_FOUND"):
+        assert ANSWERED[method].statuses[status] == before.get(status, 0) + 1

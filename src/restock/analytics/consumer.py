@@ -67,7 +67,7 @@ class FiguresConsumer(KeepingUp):
     group = GROUP
 
     def __init__(self, stream: Stream, topics: Sequence[str], database: Database, *, on_bad: OnBad = refuse) -> None:
-        super().__init__()
+        super().__init__(aside=True)
         self.topics = tuple(topics)
         self._stream = stream
         self._database = database

@@ -20,6 +20,7 @@ from restock.core.clock import Clock, SystemClock
 from restock.core.errors import Unavailable
 from restock.core.ids import Ids
 from restock.dlq.service import DlqService
+from restock.edge.tls import Identity, identity_of
 from restock.engine.database import Database, Databases
 from restock.engine.stream import DeadLetters, EmbeddedLog, Relay, Retainer, RoughLog, Stream, Subscriber, framing
 from restock.engine.stream.producers import Producers
@@ -70,6 +71,8 @@ class App:
     dead_letters: DeadLetters
     retainer: Retainer
     ballast: Ballast
+    identity: Identity | None
+    """Who the process is to others; None where plain text is spoken."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -257,7 +260,8 @@ async def _wired(
     framed = framing.framed if settings.in_avro else None
     letters = DeadLetters(stream, clock)
     given = Given(settings, clock, ids, databases, stream, letters, framed, ballast.check, Ports())
-    _ask_others(given, contexts, stack)
+    identity = identity_of(settings.tls)
+    _ask_others(given, contexts, stack, identity)
     for name in WIRED:
         if name in contexts:
             part: Part = import_module(f"restock.app.{name}").made(given)
@@ -279,10 +283,11 @@ async def _wired(
         dead_letters=letters,
         retainer=Retainer(stream),
         ballast=ballast,
+        identity=identity,
     )
 
 
-def _ask_others(given: Given, contexts: frozenset[str], stack: AsyncExitStack) -> None:
+def _ask_others(given: Given, contexts: frozenset[str], stack: AsyncExitStack, identity: Identity | None) -> None:
     """Put a client in the place of each port that is not here; none connects before it is asked."""
     missing = [one for context, one in ASKED.items() if context not in contexts]
     if not missing:
@@ -291,10 +296,10 @@ def _ask_others(given: Given, contexts: frozenset[str], stack: AsyncExitStack) -
 
     for one in missing:
         setting = f"{one.name.replace('-', '_')}_grpc_url"
-        host, port = address_of(getattr(given.settings, setting), setting)
+        host, port = address_of(getattr(given.settings, setting), setting, secure=identity is not None)
         if port == one.rest_port:  # published settings may name the REST interface
             port = one.grpc_port
-        neighbour = Neighbour(one.name, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        neighbour = Neighbour(one.name, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", identity)
         stack.push_async_callback(neighbour.close)
         setattr(given.ports, one.context, neighbour.port(one.context, PORTS[one.context]))
 

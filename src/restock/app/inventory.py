@@ -36,6 +36,7 @@ def made(given: Given) -> Part:
         database,
         store.RECEIPTS_INBOX,
         types=["GoodsReceived"],
+        aside=True,
         on_bad=given.letters.of("inventory.receipts"),
     )
     return Part(service, relays=[given.relay(database, store.OUTBOX)], subscribers=[orders, receipts])

@@ -14,7 +14,7 @@ def made(given: Given) -> Part:
     database, settings = given.databases["po"], given.settings
     files = OrderFiles(settings.home / "outbox", not settings.dispatch_process, settings.company)
     dispatcher = Dispatcher(database, files, given.clock, given.busy)
-    relay = given.relay(database, tables.OUTBOX)
+    relay = given.relay(database, tables.OUTBOX, aside=True)
     database.on_commit.append(dispatcher.notify)
     service = PurchasingService(database, given.clock, given.ids)
     return Part(service, relays=[relay], dispatcher=dispatcher, close=files.close)

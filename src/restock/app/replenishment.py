@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from restock.app.wiring import Given, Part
 from restock.engine.stream import Subscriber
 from restock.inventory import news as inventory_news
@@ -11,6 +9,7 @@ from restock.replenishment import tables
 from restock.replenishment.consumer import ReplenishmentConsumer
 from restock.replenishment.operations import Neighbours
 from restock.replenishment.service import ReplenishmentService
+from restock.services import PORTS
 
 
 def made(given: Given) -> Part:
@@ -19,16 +18,10 @@ def made(given: Given) -> Part:
     neighbours = Neighbours(
         ports.orders, ports.inventory, ports.suppliers, ports.units, ports.decisions, ports.purchasing
     )
-    here = {each.name for each in fields(Neighbours)} <= set(given.parts)
     database = given.databases["decisions"]
+    away = PORTS.keys() - given.parts.keys()
     service = ReplenishmentService(
-        database,
-        neighbours,
-        given.clock,
-        given.ids,
-        settings.flow,
-        settings.queue_limit,
-        in_flight=1 if here else 2,  # with neighbours elsewhere, one cohort uses the time that the other waits for them
+        database, neighbours, given.clock, given.ids, settings.flow, settings.queue_limit, away
     )
     waker = ReplenishmentConsumer(service)
     subscriber = Subscriber(

@@ -62,9 +62,9 @@ class Given:
         """Tell whether callers wait for an answer of this process."""
         return any(part.busy() for part in self.parts.values())
 
-    def relay(self, database: Database, outbox: Outbox) -> Relay:
-        """Make the relay of an outbox, told of every commit."""
-        relay = Relay(database, outbox, self.stream, self.framed)
+    def relay(self, database: Database, outbox: Outbox, *, aside: bool = False) -> Relay:
+        """Make the relay of an outbox, told of every commit; `aside` when no purchase waits for its events."""
+        relay = Relay(database, outbox, self.stream, self.framed, aside=aside)
         database.on_commit.append(relay.notify)
         return relay
 

@@ -10,15 +10,15 @@ import msgspec
 
 from restock.core.clock import Clock, timestamp
 from restock.core.defaults import DEFAULT_WAREHOUSE
-from restock.core.errors import InvalidInput
+from restock.core.errors import InvalidInput, NotFound, RestockError
 from restock.core.event import Event
 from restock.core.quantity import ONE, positive, to_scaled
 from restock.engine.database import Transaction
 from restock.engine.database.columns import IDENTIFIER_LENGTH
-from restock.engine.stream import Record, decode
+from restock.engine.stream import Record, Unfit, decode
 from restock.inventory import store
 from restock.inventory.model import Place, Stock
-from restock.inventory.news import RECEIVED, REFUSED, TAKEN
+from restock.inventory.news import RECEIVED, TAKEN
 from restock.inventory.service import InventoryService
 
 ORDERS_BATCH = 2000
@@ -73,28 +73,42 @@ class InventoryConsumer:
     async def on_orders(self, tx: Transaction, events: Sequence[Event | OrderPlaced]) -> None:
         """Reserve each item of each order: what is available now, the rest as a backorder.
 
-        Raises InvalidInput that names the event when a quantity is no number above 0: it would release stock.
+        Raises Unfit for orders with a quantity that is no number above 0, which would release stock, or with a product that
+        nobody knows: such an order reserves nothing until a person has looked.
         """
-        lines = _lines(events)
-        stock = await store.stock_of(tx, list({sku: None for _, _, sku, _ in lines}))
+        unfit: dict[str, RestockError] = {}
+        lines = _lines(events, unfit)
+        stock = await self._stock_of(tx, lines, unfit)
+        if unfit:
+            raise Unfit(unfit)
         at = timestamp(self._clock.now())
         changed: dict[Place, Stock] = {}
         backorders: list[dict[str, object]] = []
         news = self._service.news(at)
         for cause, order_id, sku, quantity in lines:
             place = (sku, DEFAULT_WAREHOUSE)
-            before = stock.get(place)
-            if before is None:
-                backorders.append(_backorder(order_id, place, quantity, "unknown product", at))
-                news.tell(REFUSED, place, _NOTHING, _NOTHING, order_id, cause)
-                continue
+            before = stock[place]
             stock[place] = changed[place] = after = before.reserve(quantity)
             if missing := after.backordered - before.backordered:
-                backorders.append(_backorder(order_id, place, missing, "not enough stock", at))
+                backorders.append(_backorder(order_id, place, missing, at))
             news.tell(TAKEN, place, before, after, order_id, cause)
         await store.put_stock(tx, changed, at)
         await store.add_backorders(tx, backorders)
         await store.OUTBOX.add_packed(tx, news.batches())
+
+    async def _stock_of(
+        self, tx: Transaction, lines: Sequence[_Line], unfit: dict[str, RestockError]
+    ) -> dict[Place, Stock]:
+        """Give the stock of the products of lines; lines of a product that nobody knows make their event unfit."""
+        stock = await store.stock_of(tx, list({sku: None for _, _, sku, _ in lines}))
+        absent = {sku for _, _, sku, _ in lines if (sku, DEFAULT_WAREHOUSE) not in stock}
+        if absent:
+            known = await store.known_items(tx, sorted(absent)) | {product for product, _ in stock}
+            stock |= await store.first_stock(tx, [(sku, DEFAULT_WAREHOUSE) for sku in sorted(absent & known)], stock)
+            for event_id, order_id, sku, _ in lines:
+                if sku in absent - known:
+                    unfit.setdefault(event_id, _unknown(order_id, sku))
+        return stock
 
     async def on_receipts(self, tx: Transaction, events: Sequence[Event]) -> None:
         """Put received goods on the shelf and serve backorders, oldest first."""
@@ -122,34 +136,47 @@ class InventoryConsumer:
         await store.OUTBOX.add_packed(tx, news.batches())
 
 
-_NOTHING = Stock(0)
+_Line = tuple[str, str, str, int]
+"""Event, order, product and quantity."""
 
 
-def _lines(events: Sequence[Event | OrderPlaced]) -> list[tuple[str, str, str, int]]:
-    """Give event, order, product and quantity of each line of each order."""
-    lines: list[tuple[str, str, str, int]] = []
+def _lines(events: Sequence[Event | OrderPlaced], unfit: dict[str, RestockError]) -> list[_Line]:
+    """Give the lines of each order; one with a quantity that cannot be makes its event unfit."""
+    lines: list[_Line] = []
     for event in events:
-        if isinstance(event, OrderPlaced):
-            event_id, order = event.event_id, event.data
-            order_id = order.order_id
-            for item in order.items:
-                number = item.quantity
-                if type(number) is int and 0 < number <= MOST_WHOLE:
-                    lines.append((event_id, order_id, item.sku, number * ONE))
-                else:
-                    lines.append((event_id, order_id, item.sku, _scaled(number, event)))
-        elif event.type == "OrderPlaced":
-            data = cast("Any", event.data)
-            lines += [
-                (
-                    event.event_id,
-                    _text(data["order_id"], "order_id", event),
-                    _text(line["sku"], "sku", event),
-                    _scaled(line["quantity"], event),
-                )
-                for line in data["items"]
-            ]
+        try:
+            _add_lines(event, lines)
+        except InvalidInput as error:
+            unfit[event.event_id] = error
     return lines
+
+
+def _add_lines(event: Event | OrderPlaced, lines: list[_Line]) -> None:
+    """Add the lines of one order. Raises InvalidInput that names the event."""
+    if isinstance(event, OrderPlaced):
+        event_id, order = event.event_id, event.data
+        order_id = order.order_id
+        for item in order.items:
+            number = item.quantity
+            if type(number) is int and 0 < number <= MOST_WHOLE:
+                lines.append((event_id, order_id, item.sku, number * ONE))
+            else:
+                lines.append((event_id, order_id, item.sku, _scaled(number, event)))
+    elif event.type == "OrderPlaced":
+        data = cast("Any", event.data)
+        order_id = _text(data["order_id"], "order_id", event)
+        lines += [
+            (event.event_id, order_id, _text(line["sku"], "sku", event), _scaled(line["quantity"], event))
+            for line in data["items"]
+        ]
+
+
+def _unknown(order_id: str, sku: str) -> NotFound:
+    return NotFound(
+        f"Order {order_id} asks for {sku!r}, which nobody knows.",
+        field="sku",
+        remedy="Put the product and replay the dead letter, or discard it.",
+    )
 
 
 def _text(value: object, field: str, event: Event) -> str:
@@ -173,13 +200,13 @@ def _scaled(quantity: object, event: Event | OrderPlaced) -> int:
         ) from None
 
 
-def _backorder(order_id: str, place: Place, quantity: int, reason: str, at: str) -> dict[str, object]:
+def _backorder(order_id: str, place: Place, quantity: int, at: str) -> dict[str, object]:
     product, warehouse = place
     return {
         "order_id": order_id,
         "product_id": product,
         "warehouse_id": warehouse,
         "quantity": quantity,
-        "reason": reason,
+        "reason": "not enough stock",
         "at": at,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from restock.core import trace
 from restock.core.ids import Ids
 from restock.engine.stream import Packed
 from restock.engine.stream.outbox import BATCH_EVENTS, packed
@@ -14,7 +15,7 @@ from restock.inventory.rows import Batch, Told, in_rows, written
 TOPIC = rows.TOPIC
 PARTITIONS = 4
 
-COUNTED, TAKEN, REFUSED, RECEIVED = "StockCounted", "StockReserved", "ReservationRefused", "StockReceived"
+COUNTED, TAKEN, RECEIVED = "StockCounted", "StockReserved", "StockReceived"
 
 _USUAL = 256
 """Characters of product and order together: what has more, which is nobody's here, waits as it is published."""
@@ -23,9 +24,11 @@ _USUAL = 256
 class News:
     """The events of one unit of work, in their order. `batches` goes into the outbox of that unit."""
 
-    def __init__(self, ids: Ids, at: str) -> None:
+    def __init__(self, ids: Ids, at: str, traceparent: str = "") -> None:
+        """`traceparent` is that of the request which changes stock; events are traced by what caused them."""
         self._ids = ids
         self._at = at
+        self._trace = traceparent
         self._told: list[Told] = []
 
     def tell(self, kind: str, place: Place, before: Stock, after: Stock, order_id: str = "", cause: str = "") -> None:
@@ -51,4 +54,12 @@ class News:
         published = int(self._ids.short("INV")[-8:], 16)
         for start in range(0, len(self._told), BATCH_EVENTS):
             stem = self._ids.new()[:-4]
-            yield Batch(1, stem, published + start, self._at, self._told[start : start + BATCH_EVENTS])
+            told = self._told[start : start + BATCH_EVENTS]
+            yield Batch(1, stem, published + start, self._at, told, self._traces(told))
+
+    def _traces(self, told: list[Told]) -> dict[int, str]:
+        if self._trace:
+            return dict.fromkeys(range(len(told)), self._trace)
+        if not trace.is_any():
+            return {}
+        return {place: found for place, one in enumerate(told) if (found := trace.of(one.cause))}

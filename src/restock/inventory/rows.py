@@ -44,14 +44,18 @@ class Told(msgspec.Struct, array_like=True, gc=False):
     backordered: int
 
 
-class Batch(msgspec.Struct, gc=False):
-    """What stands in one row of the outbox: identifiers count on within it, all have one moment."""
+class Batch(msgspec.Struct, gc=False, omit_defaults=True):
+    """What stands in one row of the outbox: identifiers count on within it, all have one moment.
+
+    `traces` has the traceparent of those that belong to a trace, by their place. Who does not know it passes over it.
+    """
 
     form: Literal[1]
     stem: str
     published: int
     at: str
     told: list[Told]
+    traces: dict[int, str] = {}
 
 
 class _Change(msgspec.Struct, gc=False):
@@ -104,7 +108,11 @@ def written(batch: Batch) -> list[Waiting]:
         )
         for place, (published, one) in enumerate(zip(count(batch.published), batch.told))
     ]
-    return [Waiting(one.event_id, TOPIC, one.key, value) for one, value in zip(events, encode_all(events), strict=True)]
+    traces = batch.traces
+    return [
+        Waiting(one.event_id, TOPIC, one.key, value, traces.get(place, "") if traces else "")
+        for place, (one, value) in enumerate(zip(events, encode_all(events), strict=True))
+    ]
 
 
 class _Numbers(dict[int, Number]):

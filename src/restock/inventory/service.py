@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from restock.core import trace
 from restock.core.clock import Clock, timestamp
 from restock.core.errors import InvalidInput
 from restock.core.frame import batches
@@ -42,12 +43,12 @@ class InventoryService:
 
     async def put_stock(self, request: PutStockRequest) -> Stored:
         """Store counts; the same again change nothing."""
-        changed = 0
+        changed, asked_in = 0, trace.current()  # the unit runs elsewhere
         counts = once_each([checked_count(one) for one in request.stock], "stock", "product_id", "warehouse_id")
         for batch in batches(counts):
 
             async def unit(tx: Transaction, batch: list[StockCount] = batch) -> int:
-                return await self._count(tx, batch)
+                return await self._count(tx, batch, asked_in)
 
             changed += await self._database.write("put_stock", unit)
         return Stored(changed)
@@ -75,12 +76,12 @@ class InventoryService:
         """Give a number that grows whenever stock or products change."""
         return await store.REVISION.read(self._database)
 
-    async def _count(self, tx: Transaction, counts: list[StockCount]) -> int:
+    async def _count(self, tx: Transaction, counts: list[StockCount], traceparent: str) -> int:
         at = timestamp(self._clock.now())
         known = await store.stock_of(tx, [one.product_id for one in counts])
         first = await store.first_stock(tx, [(one.product_id, one.warehouse_id) for one in counts], known)
         changed: dict[Place, Stock] = {}
-        news = self.news(at)
+        news = self.news(at, traceparent)
         for one in counts:
             place = (one.product_id, one.warehouse_id)
             before = changed.get(place) or known.get(place)
@@ -96,9 +97,9 @@ class InventoryService:
         await store.OUTBOX.add_packed(tx, news.batches())
         return len(changed)
 
-    def news(self, at: str) -> News:
-        """Begin the events of a unit of work."""
-        return News(self._ids, at)
+    def news(self, at: str, traceparent: str = "") -> News:
+        """Begin the events of a unit of work, all of one trace if it is given; otherwise of the traces of their causes."""
+        return News(self._ids, at, traceparent)
 
 
 def _limit(limit: int) -> int:

@@ -183,6 +183,11 @@ async def put_items(tx: Transaction, items: Sequence[Item], *, replace: bool = T
     return len(changed)
 
 
+async def known_items(tx: Transaction, products: Sequence[str]) -> set[str]:
+    """Give those of the products that the catalogue has."""
+    return {row[0] for row in await tx.read(_ITEMS, {"products": products})}
+
+
 async def catalogue(database: Database, after: str, limit: int) -> CatalogueFrame:
     """Give a page of the catalogue."""
     rows = await database.read(_CATALOGUE, {"after": after, "limit": limit})

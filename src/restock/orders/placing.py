@@ -16,6 +16,7 @@ from hashlib import sha256
 
 import msgspec
 
+from restock.core import trace
 from restock.core.errors import InvalidInput, RestockError
 from restock.core.ids import Ids
 from restock.engine.database import Transaction
@@ -71,6 +72,7 @@ class Placing:
         self._ids = ids
         self._at = at
         self._version = version
+        self._trace = trace.current()  # the unit runs elsewhere
         self._stem = ids.new()[:-4]  # the last digits count the orders of the request: as unique, and in their order
         self.answers: list[Placement | None] = [None] * len(orders)
         self._drafts: list[_Draft] = []
@@ -160,7 +162,8 @@ class Placing:
         event_id, customer = f"{self._stem}{place:04x}", order.customer_id
         total, address = order.total_amount, order.shipping_address
         data = _Data(order_id, customer, msgspec.Raw(items), total, address, CREATED, self._at)
-        return Waiting(event_id, TOPIC, customer, encode_known(event_id, EVENT, customer, self._at, data))
+        value = encode_known(event_id, EVENT, customer, self._at, data)
+        return Waiting(event_id, TOPIC, customer, value, self._trace)
 
 
 @lru_cache(CHECKED_VALUES, typed=True)

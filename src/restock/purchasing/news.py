@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from restock.core import trace
 from restock.core.quantity import plain
 from restock.engine.stream import Waiting, encode_known
 from restock.purchasing.model import TOPIC, PurchaseOrder
@@ -48,4 +49,4 @@ def sent(event_id: str, order: PurchaseOrder, causation_id: str) -> Waiting:
 
 def _waiting(event_id: str, kind: str, order: PurchaseOrder, data: _Sent, causation_id: str) -> Waiting:
     value = encode_known(event_id, kind, order.po_id, order.created_at, data, causation_id)
-    return Waiting(event_id, TOPIC, order.po_id, value)
+    return Waiting(event_id, TOPIC, order.po_id, value, trace.of(order.run_id, causation_id))

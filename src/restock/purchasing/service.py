@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from hashlib import sha256
 
+from restock.core import trace
 from restock.core.clock import Clock, timestamp
 from restock.core.errors import InvalidInput, NotFound, Refused
 from restock.core.event import Event
@@ -149,6 +150,7 @@ class PurchasingService:
         _check_length(key, "idempotency_key", MAX_KEY)
         name = moves[0][0]
         fingerprint = f"{name} {sha256(wanted.encode()).hexdigest()}" if wanted else name
+        asked_in = trace.current()  # the unit runs elsewhere
 
         async def unit(tx: Transaction) -> PurchaseOrder:
             before = await store.order(tx, request.po_id)
@@ -162,21 +164,24 @@ class PurchasingService:
                 event = OrderEvent(
                     request.po_id, before.version + 1, event_type, at, request.actor, request.reason, data(before)
                 )
-                before = await self._apply(tx, before, event)
+                before = await self._apply(tx, before, event, asked_in)
             if key:
                 await ONCE.store(tx, [(key, Effect(fingerprint, before.po_id))], at)
             return before
 
         return await self._database.write(f"change.{name}", unit)
 
-    async def _apply(self, tx: Transaction, before: PurchaseOrder, event: OrderEvent) -> PurchaseOrder:
+    async def _apply(
+        self, tx: Transaction, before: PurchaseOrder, event: OrderEvent, traceparent: str
+    ) -> PurchaseOrder:
         after = apply(before, event)
         await store.add_events(tx, [(event, None)])
         await store.change_order(tx, before, after)
         await store.change_supply(tx, supply_change(before, after, event.type))
         if event.type == "PurchaseOrderSent":
             await store.add_dispatch(tx, [after], store.FILE_CHANNEL, event.at)
-        await OUTBOX.add(tx, [Event(self._ids.new(), event.type, TOPIC, event.po_id, event.at, _told(after, event))])
+        told = Event(self._ids.new(), event.type, TOPIC, event.po_id, event.at, _told(after, event))
+        await OUTBOX.add(tx, [told], traceparent)
         await store.bump(tx)
         return after
 

@@ -10,7 +10,7 @@ from sqlalchemy import and_, bindparam, func, or_, select, true
 
 from restock.core.errors import NotFound, Stale
 from restock.core.quantity import from_scaled, to_scaled
-from restock.engine.database import Database, KeyTaken, Statement, Transaction
+from restock.engine.database import Database, Statement, Transaction
 from restock.engine.database.statement import Upsert
 from restock.purchasing.model import OPEN, OrderEvent, PurchaseOrder
 from restock.purchasing.port import CoverFrame, OrdersRequest, PlanFrame
@@ -155,7 +155,7 @@ async def plan_versions(tx: Transaction, products: Sequence[str]) -> dict[Place,
 async def order_needs(tx: Transaction, needs: Sequence[tuple[Place, int, Decimal]]) -> None:
     """Move plan rows on: each from the version that was seen, by the quantity ordered. Raises Stale.
 
-    The caller has compared the versions; the comparison in the statement is what holds where others write meanwhile.
+    The caller has compared the versions in this transaction; the statements compare once more, and a first row is a key.
     """
     first = [
         {"product_id": place[0], "warehouse_id": place[1], "ordered_total": to_scaled(quantity), "version": 1}
@@ -167,10 +167,7 @@ async def order_needs(tx: Transaction, needs: Sequence[tuple[Place, int, Decimal
         for place, seen, quantity in needs
         if seen > 0
     ]
-    try:
-        await tx.write_many(_FIRST_PLAN, first)
-    except KeyTaken as error:
-        raise Stale("A need was satisfied by another order meanwhile.", remedy="Decide again.") from error
+    await tx.write_many(_FIRST_PLAN, first)
     if await tx.write_many(_NEXT_PLAN, later) != len(later):
         raise Stale("A need was satisfied by another order meanwhile.", remedy="Decide again.")
 

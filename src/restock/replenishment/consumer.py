@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from restock.core import trace
 from restock.core.errors import RestockError, StorageFull, Unavailable
 from restock.core.event import Event
 from restock.engine.database import Transaction
@@ -51,11 +52,11 @@ class ReplenishmentConsumer:
         door = asyncio.Semaphore(self._service.at_once)
 
         async def run(event: Event, need: Need) -> FlowReply | RestockError:
+            asked = FlowRequest(need.product_id, need.warehouse_id, causation_id=event.event_id)
             async with door:
                 try:
-                    return await self._service.flow(
-                        FlowRequest(need.product_id, need.warehouse_id, causation_id=event.event_id)
-                    )
+                    with trace.within(trace.of(event.event_id)):
+                        return await self._service.flow(asked)
                 except RestockError as error:
                     return error
 

@@ -52,6 +52,10 @@ SERVICES = {
 """Which operation stands behind the host of a published graph's GrpcNode."""
 
 
+FRESH = {"inventory.positions", "purchasing.plans", "purchasing.covering"}
+"""What changes with every order: no answer of before, and nothing else, may stand in for stock and what is on order."""
+
+
 @dataclass(frozen=True)
 class Neighbours:
     """The ports that replenishment asks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from restock.core.defaults import DEFAULT_WAREHOUSE
 from restock.core.errors import RestockError
@@ -224,6 +224,20 @@ class RunDetail:
 
     run: RunSummary
     trace: dict[str, object]
+
+
+class RunTold(NamedTuple):
+    """A run that has ended, as those are told who watch: `traceparent` is empty without a trace.
+
+    `cohort` is the number of runs that walked together; it is 0 for all of them but one.
+    """
+
+    run_id: str
+    product_id: str
+    causation_id: str
+    traceparent: str
+    reply: FlowReply | RestockError
+    cohort: int
 
 
 class Replenishment(Protocol):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
+from restock.core import trace
 from restock.core.clock import Clock, timestamp
 from restock.core.errors import NotFound, RestockError, Stale, Unavailable
 from restock.core.ids import Ids
@@ -19,11 +20,12 @@ from restock.decisions.port import Decision
 from restock.engine.database import Database
 from restock.engine.graph import QUEUE_LIMIT, CohortRunner, Executor, Flow, RunResult, load_flow
 from restock.engine.graph.run import CohortRecord
+from restock.engine.graph.traced import submitted
 from restock.purchasing.model import PurchaseOrder, State
 from restock.purchasing.port import ByKeyRequest
 from restock.replenishment import proposals, recorder
 from restock.replenishment.model import Need, Outcome, judged
-from restock.replenishment.operations import SERVICES, Neighbours, Operations
+from restock.replenishment.operations import FRESH, SERVICES, Neighbours, Operations
 from restock.replenishment.planning import Planner
 from restock.replenishment.port import (
     Calculation,
@@ -43,6 +45,7 @@ from restock.replenishment.port import (
     RunRequest,
     RunsRequest,
     RunSummary,
+    RunTold,
     Skip,
     SkipsRequest,
 )
@@ -67,8 +70,9 @@ class ReplenishmentService:
         ids: Ids,
         flow_name: str = "purchasing",
         queue_limit: int = QUEUE_LIMIT,
-        in_flight: int = 1,
+        away: Collection[str] = (),
     ) -> None:
+        """`away` names the ports that are in other processes."""
         self._database = database
         self._clock = clock
         self._ids = ids
@@ -78,18 +82,31 @@ class ReplenishmentService:
         if flow_name not in self.flows:
             raise NotFound(f"There is no flow {flow_name!r}.", field="flow", remedy=f"Known: {', '.join(self.flows)}.")
         self._flow = self.flows[flow_name]
-        self._executor = Executor(table, self.operations.rulebook, clock)
+        distant = {each for each in table if each.partition(".")[0] in away}
+        self._executor = Executor(table, self.operations.rulebook, clock, distant=distant)
+        in_flight = (
+            2 if distant else 1
+        )  # with neighbours elsewhere, one cohort uses the time that the other waits for them
         self._runner = CohortRunner(self._executor, self._flow, queue_limit=queue_limit, in_flight=in_flight)
         self.at_once = min(AT_ONCE, queue_limit)
         """Runs of one caller that may be at the door together."""
+        self.queue_limit = queue_limit
+        """Callers that may wait at the door."""
+        self.observers: list[Callable[[RunTold], None]] = []
+        """Told of every run that ends."""
         self._recorder = recorder.Recorder(database)
         self._cohorts: deque[tuple[CohortRecord, str, str]] = deque(maxlen=in_flight)
         self.planner = Planner(database, neighbours, self.operations, self._flow, clock)
         self.purchaser = Purchaser(database, neighbours, self._flow, clock)
 
+    @property
+    def waiting(self) -> int:
+        """How many callers wait at the flow's door."""
+        return self._runner.waiting
+
     def busy(self) -> bool:
         """Tell whether callers wait at the flow's door."""
-        return self._runner.waiting > 0
+        return self.waiting > 0
 
     async def flow(self, request: FlowRequest) -> FlowReply:
         """Run the flow for a product."""
@@ -157,7 +174,7 @@ class ReplenishmentService:
 
     def load(self, text: bytes, name: str) -> Flow:
         """Load a flow file of the caller's with the operations that flows may name. Raises FlowError with the place."""
-        return load_flow(text, name, operations=set(self.operations.table()), services=SERVICES)
+        return load_flow(text, name, operations=set(self.operations.table()), services=SERVICES, fresh=FRESH)
 
     async def totals(self) -> tuple[int, int, int]:
         """Give runs, queries and query microseconds of all time."""
@@ -190,34 +207,40 @@ class ReplenishmentService:
         product = request.product_id
         for _ in range(CONFLICT_ROUNDS):
             run_id = self._ids.new()
-            result = await self._runner.submit(
-                {
-                    "product_id": product,
-                    "warehouse_id": request.warehouse_id,
-                    "run_id": run_id,
-                    "idempotency_key": request.idempotency_key,
-                    "causation_id": request.causation_id,
-                }
-            )
+            inputs = {
+                "product_id": product,
+                "warehouse_id": request.warehouse_id,
+                "run_id": run_id,
+                "idempotency_key": request.idempotency_key,
+                "causation_id": request.causation_id,
+            }
+            result = await submitted(self._runner, inputs, run_id)
             reply = answer(result, product, run_id)
-            self._remember(result, run_id, product, reply)
+            first = self._remember(result, run_id, product, reply)
+            if self.observers:
+                caused, size = request.causation_id, result.record.size if first and result.record else 0
+                told = RunTold(run_id, product, caused, trace.of(run_id), reply, size)
+                for observe in self.observers:
+                    observe(told)
             if not isinstance(result.error, Stale):
                 return reply
         return Unavailable(f"{product} is ordered by too many at once.", remedy="Try again.")
 
-    def _remember(self, result: RunResult, run_id: str, product: str, reply: FlowReply | RestockError) -> None:
+    def _remember(self, result: RunResult, run_id: str, product: str, reply: FlowReply | RestockError) -> bool:
+        """Let the run be stored; tell whether it is the first of its cohort."""
         record = result.record
         if record is None:
-            return
+            return False
         found = next((one for one in self._cohorts if one[0] is record), None)
+        first = found is None
         if found is None:  # runs of one cohort end together: the first brings the cohort's own row
             found = (record, self._ids.new(), timestamp(record.began_at))
             self._cohorts.append(found)
-            _, cohort_id, at = found
+        _, cohort_id, at = found
+        if first:
             tally = self.operations.tally
             self._recorder.record_cohort(recorder.cohort_row(cohort_id, record, at, tally.queries, tally.query_us))
             tally.queries = tally.query_us = 0
-        _, cohort_id, at = found
         if isinstance(reply, RestockError):
             summary = RunSummary(run_id, record.flow.name, product, at, Outcome.ERROR, str(reply), "", "")
         else:
@@ -226,6 +249,7 @@ class ReplenishmentService:
                 run_id, record.flow.name, product, at, reply.outcome, reply.message, po_id, reply.decision_id
             )
         self._recorder.record_run(recorder.run_row(cohort_id, summary, result))
+        return first
 
 
 def _own_key(key: str, product: str) -> str:
@@ -237,7 +261,7 @@ def shipped_flows(operations: set[str]) -> dict[str, Flow]:
     """Load the flows that come with the program."""
     flows = {}
     for path in sorted(FLOWS.glob("*.yaml")):
-        flow = load_flow(path.read_bytes(), path.name, operations=operations, services=SERVICES)
+        flow = load_flow(path.read_bytes(), path.name, operations=operations, services=SERVICES, fresh=FRESH)
         flows[flow.name] = flow
     return flows
 

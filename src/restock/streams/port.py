@@ -217,14 +217,14 @@ class Moved:
 
 @dataclass(frozen=True)
 class TraceRequest:
-    """The event that something followed from."""
+    """The event that something followed from, or the 32 digits of a trace."""
 
     event_id: str
 
 
 @dataclass(frozen=True)
 class TraceStep:
-    """An event that followed, directly (depth 1) or through others; depth 0 is the one asked for."""
+    """An event that followed, directly (depth 1) or through others; depth 0 is the one asked for, or begins a trace."""
 
     depth: int
     event_id: str
@@ -235,6 +235,7 @@ class TraceStep:
     offset: int
     at: str
     key: str
+    trace_id: str = ""
 
 
 @dataclass(frozen=True)

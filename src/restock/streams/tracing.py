@@ -1,7 +1,8 @@
-"""What followed from an event: found by looking once through all topics from the event's own moment on."""
+"""What followed from an event, or is of a trace: found by looking once through all topics from its own moment on."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import msgspec
 
 from restock.core.clock import timestamp
 from restock.core.errors import NotFound
+from restock.core.trace import TRACEPARENT, id_of
 from restock.engine.stream import EVENT_ID_HEADER, Record, Stream, TopicPartition
 from restock.streams.port import Trace, TraceStep
 from restock.streams.reading import event_in, merged
@@ -18,6 +20,10 @@ MAX_LOOKED = 500_000
 
 BEFORE = timedelta(minutes=1)
 """How far before an event's own moment its record is looked for: clocks of two machines may differ so much."""
+
+
+_Places = dict[TopicPartition, int]
+_TRACE = re.compile("[0-9a-f]{32}")
 
 
 class _Head(msgspec.Struct):
@@ -30,14 +36,8 @@ _head = msgspec.json.Decoder(_Head).decode
 
 
 async def trace(stream: Stream, event_id: str) -> Trace:
-    """Give an event and all that followed from it. Raises NotFound."""
-    places: dict[TopicPartition, int] = {}
-    ends: dict[TopicPartition, int] = {}
-    began = _made(event_id)
-    for topic in await stream.topics():
-        found = await stream.offsets_at(topic, began)
-        for part, (low, high) in (await stream.watermarks(topic)).items():
-            places[topic, part], ends[topic, part] = max(low, found[part]), high
+    """Give an event and all that followed from it, or the events of a trace among the newest. Raises NotFound."""
+    places, ends = await _from_newest(stream) if _TRACE.fullmatch(event_id) else await _from_made(stream, event_id)
     known: dict[str, TraceStep] = {}
     looked = 0
     async for record in merged(stream, places, ends):
@@ -47,17 +47,42 @@ async def trace(stream: Stream, event_id: str) -> Trace:
             known.setdefault(step.event_id, step)
         if looked == MAX_LOOKED:
             break
-    if event_id not in known:
+    if not any(step.depth == 0 for step in known.values()):
         raise NotFound(
             f"No record of event {event_id} is on the stream.",
             field="event_id",
-            remedy="Take the event_id of `restock tail TOPIC --json`; old records may be forgotten.",
+            remedy="Take the event_id of `restock tail TOPIC --json`, or a trace_id of a server's log;"
+            " old records may be forgotten.",
         )
-    return Trace(_ordered(known, event_id), looked, looked < MAX_LOOKED)
+    return Trace(_ordered(known), looked, looked < MAX_LOOKED)
+
+
+async def _from_made(stream: Stream, event_id: str) -> tuple[_Places, _Places]:
+    """Give where records of an event's own moment begin, and where all end."""
+    places: _Places = {}
+    ends: _Places = {}
+    began = _made(event_id)
+    for topic in await stream.topics():
+        found = await stream.offsets_at(topic, began)
+        for part, (low, high) in (await stream.watermarks(topic)).items():
+            places[topic, part], ends[topic, part] = max(low, found[part]), high
+    return places, ends
+
+
+async def _from_newest(stream: Stream) -> tuple[_Places, _Places]:
+    """Give where the newest records begin, as many as are looked at, and where they end: a trace tells no moment."""
+    ends: _Places = {}
+    lows: _Places = {}
+    for topic in await stream.topics():
+        for part, (low, high) in (await stream.watermarks(topic)).items():
+            lows[topic, part], ends[topic, part] = low, high
+    each = MAX_LOOKED // max(len(ends), 1)
+    return {place: max(low, ends[place] - each) for place, low in lows.items()}, ends
 
 
 def _step(record: Record, event_id: str, known: dict[str, TraceStep]) -> TraceStep | None:
-    """Give the step that a record is, if it is the event or follows from one that is known."""
+    """Give the step that a record is, if it is the event or of the trace, or follows from one that is known."""
+    trace_id = id_of(record.headers.get(TRACEPARENT, ""))
     head = _head_of(record)
     if head is None:
         if record.headers.get(EVENT_ID_HEADER) != event_id:
@@ -67,6 +92,8 @@ def _step(record: Record, event_id: str, known: dict[str, TraceStep]) -> TraceSt
         depth = 0
     elif head.causation_id in known:
         depth = known[head.causation_id].depth + 1
+    elif trace_id == event_id:
+        depth = 0
     else:
         return None
     return TraceStep(
@@ -79,6 +106,7 @@ def _step(record: Record, event_id: str, known: dict[str, TraceStep]) -> TraceSt
         record.offset,
         record.at,
         record.key,
+        trace_id,
     )
 
 
@@ -91,14 +119,14 @@ def _head_of(record: Record) -> _Head | None:
     return None if event is None else _Head(event.event_id, event.type, event.causation_id)
 
 
-def _ordered(known: dict[str, TraceStep], event_id: str) -> list[TraceStep]:
+def _ordered(known: dict[str, TraceStep]) -> list[TraceStep]:
     """Give the tree, each step before its children, children as they were stored."""
     children: dict[str, list[TraceStep]] = {}
     for step in known.values():
         if step.depth:
             children.setdefault(step.causation_id, []).append(step)
     ordered: list[TraceStep] = []
-    waiting = [known[event_id]]
+    waiting = [step for step in reversed(known.values()) if not step.depth]
     while waiting:
         step = waiting.pop()
         ordered.append(step)

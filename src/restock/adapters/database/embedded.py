@@ -40,8 +40,8 @@ class EmbeddedDatabases:
         with _alone(home):
             finish_restore(home)
             _refuse_loss(self.folder)
-            for name, owners in schemas.items():
-                migrate(self.folder / f"{name}.db", owners)
+            self.migrated = [name for name, owners in schemas.items() if migrate(self.folder / f"{name}.db", owners)]
+            """Those whose tables were made or changed just now."""
             _list_stores(self.folder, schemas)
         self._databases = {name: SqliteDatabase(self.folder / f"{name}.db", name) for name in schemas}
 
@@ -101,14 +101,14 @@ def _list_stores(folder: Path, names: Iterable[str]) -> None:
     new.replace(path)
 
 
-def migrate(path: Path, schemas: Sequence[Schema]) -> None:
-    """Make or update the tables of one file; the caller holds the lock of the home.
+def migrate(path: Path, schemas: Sequence[Schema]) -> bool:
+    """Make or update the tables of one file, and tell whether that was needed; the caller holds the lock of the home.
 
     Raises StorageUnusable when the file is newer than this program.
     """
     with closing(connect(path)) as connection:
         if not any(pending(schema, _revision(connection, schema, path), path.stem) for schema in schemas):
-            return
+            return False
     from sqlalchemy import create_engine, exc, pool  # noqa: PLC0415 - only when there is something to migrate
 
     def patient() -> sqlite3.Connection:
@@ -126,6 +126,7 @@ def migrate(path: Path, schemas: Sequence[Schema]) -> None:
         raise translated(cast("sqlite3.Error", error.orig), path) from error
     finally:
         engine.dispose()
+    return True
 
 
 def _revision(connection: sqlite3.Connection, schema: Schema, path: Path) -> str | None:

@@ -6,12 +6,14 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
+from time import perf_counter_ns
 from typing import Any, NamedTuple, TypeVar
 
 from restock.core import failpoint as failpoints
+from restock.core import trace
 from restock.core.errors import StorageFull
 from restock.core.failpoint import failpoint
-from restock.engine.database.port import Unit
+from restock.engine.database.port import Pool, Unit
 
 T = TypeVar("T")
 
@@ -43,18 +45,27 @@ class GroupCommit(ABC):
         self.on_full: list[Callable[[], None]] = []
         """Called when a write was refused for want of room: the ballast is let go."""
 
+    @property
+    def pool(self) -> Pool | None:
+        """How its connections stand; None where there are none to wait for."""
+        return None
+
     async def write(self, name: str, unit: Unit[T]) -> T:
         """Run the unit with the others that wait, and return once it is durable."""
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append(Waiting(name, unit, done))
         if self._group is None:
             self._group = asyncio.create_task(self._run_groups(), name=f"group commit {self.name}")
+        parent, began = trace.current(), perf_counter_ns()
         try:
             return await done
         except StorageFull:
             for tell in self.on_full:
                 tell()
             raise
+        finally:
+            if parent:
+                trace.record(trace.child(parent), parent, f"write {self.name}.{name}", began, {}, kind="client")
 
     async def finish(self) -> None:
         """Wait until nothing waits."""

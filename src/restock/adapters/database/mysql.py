@@ -8,11 +8,10 @@ about isolation. Groups make up for it: a hundred units share one turn and one f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
-import asyncmy
 from asyncmy.connection import Connection
 from asyncmy.constants.CLIENT import FOUND_ROWS
 from asyncmy.constants.FIELD_TYPE import NEWDECIMAL
@@ -21,17 +20,20 @@ from asyncmy.errors import MySQLError
 from sqlalchemy.dialects.mysql import dialect as mysql_dialect
 
 from restock.adapters.database.groups import GroupCommit, Outcome, Waiting, fail_all, tell_all
+from restock.adapters.database.mysql_driver import Rows, opened
 from restock.adapters.database.mysql_errors import LOST, UNDONE, number_of, translated
 from restock.adapters.database.mysql_place import Place
+from restock.adapters.database.mysql_pool import Readers
 from restock.core import failpoint as failpoints
+from restock.core.errors import RestockError
 from restock.core.failpoint import failpoint
-from restock.engine.database.port import Parameters, Row
+from restock.engine.database.port import Parameters, Pool, Row
 from restock.engine.database.statement import MAX_LIST, Statement
 
 DIALECT = mysql_dialect(paramstyle="named")
 
-READERS = 8
-"""Connections that read at the same time: a flow fetches five things at once."""
+STATEMENTS = 256
+"""Statements that a connection keeps prepared."""
 
 LOCK_WAIT_SECONDS = 30
 """How long a group waits for another process that writes: longer than any group, shorter than a person's patience."""
@@ -39,7 +41,7 @@ LOCK_WAIT_SECONDS = 30
 TOGETHER_BYTES = 256 << 10
 """Changes of several rows are sent together up to this size; each alone would wait for its own answer."""
 
-_TAKE_TURN = "UPDATE turn SET writes = writes + 1 WHERE number = 1"
+_TAKE_TURN = "BEGIN; UPDATE turn SET writes = writes + 1 WHERE number = 1"
 _WRITES = "SELECT writes FROM turn WHERE number = 1"
 
 _SESSION = (
@@ -57,21 +59,21 @@ _CONVERSIONS = {**conversions, NEWDECIMAL: int}
 
 async def connected(place: Place) -> Connection:
     """Open a connection. Raises what the driver raises."""
-    connection = await asyncmy.connect(
+    connection = await opened(
         host=place.host,
         port=place.port,
         user=place.user,
-        password=place.password,
+        password=place.secret(),
         db=place.database,
         charset="utf8mb4",
         autocommit=True,
         client_flag=FOUND_ROWS,  # an update counts the rows it found, as on SQLite
         conv=_CONVERSIONS,
+        stmt_cache_size=STATEMENTS,
         ssl=place.tls(),
     )
     try:
-        for each in _SESSION.split("; "):
-            await sent(connection, each)
+        await sent(connection, _SESSION)
     except BaseException:
         connection.close()
         raise
@@ -92,28 +94,49 @@ class MySqlTransaction:
     def __init__(self, connection: Connection, place: str) -> None:
         self._connection = connection
         self._place = place
+        self._rows = Rows(connection)
 
     async def read(self, statement: Statement, parameters: Parameters | None = None) -> list[Row]:
         """Give all rows of a query."""
+        await self.settle()
         return await query(self._connection, statement, parameters or {})
 
     async def write(self, statement: Statement, parameters: Parameters | None = None) -> int:
         """Run one change; give the number of rows it touched."""
-        return await self.write_many(statement, [parameters or {}])
+        touched = await self.write_many(statement, [parameters or {}])
+        await self.settle()
+        return touched
 
     async def write_many(self, statement: Statement, rows: Sequence[Parameters]) -> int:
-        """Run one change once per row."""
+        """Run one change once per row; rows of an INSERT are only sent, and what they raise is raised later."""
         if not rows:
             return 0
         if failpoints.armed:
             failpoint(f"{self._place}.statement")
         compiled = statement.compiled(DIALECT)
-        try:
+        values = [tuple(compiled.values(row)) for row in rows]
+        is_insert = compiled.text.startswith("INSERT")
+        with self._translating():
+            if is_insert and await self._rows.send(compiled.text, values):
+                return len(values)
+            await self._rows.settle()
             async with self._connection.cursor() as cursor:
-                if len(rows) > 1 and compiled.text.startswith("INSERT"):
-                    return await cursor.executemany(compiled.text, [tuple(compiled.values(row)) for row in rows]) or 0
-                texts = [cursor.mogrify(compiled.text, tuple(compiled.values(row))) for row in rows]
-                return sum([await _changed(cursor, part) for part in _together(texts)])
+                if is_insert and not self._rows.possible:
+                    await cursor.executemany(compiled.text, values)
+                    return len(values)
+                texts = [cursor.mogrify(compiled.text, one) for one in values]
+                touched = sum([await _changed(cursor, part) for part in _together(texts)])
+                return len(values) if is_insert else touched  # a row that is replaced counts twice there
+
+    async def settle(self) -> None:
+        """Wait for the answers to what was sent. Raises KeyTaken and the like for it."""
+        with self._translating():
+            await self._rows.settle()
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
         except MySQLError as error:
             if number_of(error) in LOST | UNDONE:
                 raise
@@ -127,13 +150,12 @@ class MySqlDatabase(GroupCommit):
         super().__init__(name)
         self.place = place
         self._writer: Connection | None = None
-        self._free: list[Connection] = []
-        self._room = asyncio.Semaphore(READERS)
+        self._readers = Readers(place.pool_size, lambda: connected(self.place))
 
     async def read(self, statement: Statement, parameters: Parameters | None = None) -> list[Row]:
         """Give all rows of a query over what is committed."""
         try:
-            async with self._reading() as connection:
+            async with self._readers.lent() as connection:
                 return await query(connection, statement, parameters or {})
         except _BROKEN as error:
             raise translated(error, self.place.database) from error
@@ -141,31 +163,24 @@ class MySqlDatabase(GroupCommit):
     async def changes(self) -> int:
         """Give a number that differs once somebody has committed."""
         try:
-            async with self._reading() as connection, connection.cursor() as cursor:
+            async with self._readers.lent() as connection, connection.cursor() as cursor:
                 await cursor.execute(_WRITES)
                 return int((await cursor.fetchone())[0])
         except _BROKEN as error:
             raise translated(error, self.place.database) from error
 
+    @property
+    def pool(self) -> Pool:
+        """How the connections that read stand."""
+        return self._readers.state
+
     async def close(self) -> None:
         """Finish what waits and close the connections."""
         await self.finish()
-        for connection in [*self._free, *([self._writer] if self._writer else [])]:
+        for connection in [*self._readers.taken(), *([self._writer] if self._writer else [])]:
             await ended(connection)
         await asyncio.sleep(0)  # transports that were closed let go of their sockets in the loop's next turn
-        self._free, self._writer = [], None
-
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[Connection]:
-        """Lend a connection. One that failed, or whose query was cancelled, is not used again."""
-        async with self._room:
-            connection = await self._usable(self._free.pop() if self._free else None)
-            try:
-                yield connection
-            except BaseException:
-                connection.close()
-                raise
-            self._free.append(connection)
+        self._writer = None
 
     async def _run_group(self, group: list[Waiting]) -> None:
         try:
@@ -174,7 +189,8 @@ class MySqlDatabase(GroupCommit):
             self._let_go()
             return fail_all(group, translated(error, self.place.database))
         try:
-            outcomes = [(waiting, await self._run_unit(connection, waiting)) for waiting in group]
+            run = self._run_alone if len(group) == 1 else self._run_unit
+            outcomes = [(waiting, await run(connection, waiting)) for waiting in group]
             if all(problem is not None for _, (_, problem) in outcomes):
                 await connection.rollback()
                 return tell_all(outcomes)
@@ -192,28 +208,29 @@ class MySqlDatabase(GroupCommit):
     async def _turn(self) -> Connection:
         """Begin a transaction and wait until no other process writes to this database."""
         self._writer, former = None, self._writer
-        connection = self._writer = await self._usable(former)
-        await connection.begin()
+        connection = self._writer = await self._readers.usable(former)
         await sent(connection, _TAKE_TURN)
         return connection
 
-    async def _usable(self, connection: Connection | None) -> Connection:
-        """Give a connection that the server has not ended: this one, or a new one."""
-        if connection is not None:
-            if connection.connected:
-                return connection
-            connection.close()
-        return await connected(self.place)
-
     async def _run_unit(self, connection: Connection, waiting: Waiting) -> Outcome:
-        """Run one unit; undo it alone when it raises. Raises what ends the whole group."""
+        """Run one unit among others; undo it alone when it raises. Raises what ends the whole group."""
         await sent(connection, "SAVEPOINT unit")
+        outcome = await self._run_alone(connection, waiting)
+        if outcome[1] is not None:
+            await sent(connection, "ROLLBACK TO unit")
+        return outcome
+
+    async def _run_alone(self, connection: Connection, waiting: Waiting) -> Outcome:
+        """Run the only unit of a group: undoing the group undoes it. Raises what ends the whole group."""
+        transaction = MySqlTransaction(connection, self.place.database)
         try:
-            result = await waiting.unit(MySqlTransaction(connection, self.place.database))
+            result = await waiting.unit(transaction)
+            await transaction.settle()
         except _BROKEN:
             raise
         except Exception as error:
-            await sent(connection, "ROLLBACK TO unit")
+            with suppress(RestockError):  # what it sent before it failed is undone with it
+                await transaction.settle()
             return None, error
         return result, None
 
@@ -224,9 +241,11 @@ class MySqlDatabase(GroupCommit):
 
 
 async def sent(connection: Connection, text: str) -> None:
-    """Run a statement that gives nothing."""
+    """Run statements that give nothing, in one round trip. Raises what the driver raises for the first that fails."""
     async with connection.cursor() as cursor:
         await cursor.execute(text)
+        while await cursor.nextset():
+            pass
 
 
 async def query(connection: Connection, statement: Statement, parameters: Mapping[str, object]) -> list[Row]:

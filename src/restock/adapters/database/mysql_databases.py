@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asyncmy.connection import Connection
@@ -12,7 +13,7 @@ from asyncmy.errors import MySQLError
 from restock.adapters.database.mysql import MySqlDatabase, connected, ended, sent
 from restock.adapters.database.mysql_errors import translated
 from restock.adapters.database.mysql_place import Place
-from restock.core.errors import StorageUnusable
+from restock.core.errors import InvalidInput, StorageUnusable
 from restock.engine.database.migrate import Schema, pending
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 SETUP_WAIT_SECONDS = 60
 """How long opening waits for another process that makes the tables."""
+
+_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
+"""What a service does; tables are changed by who migrates."""
 
 _MISSING_TABLE, _MISSING_DATABASE = 1146, 1049
 
@@ -44,32 +48,60 @@ class MySqlDatabases:
 
 async def open_databases(server: Place, schemas: Mapping[str, Sequence[Schema]]) -> MySqlDatabases:
     """Open the databases, migrating what must be. Raises StorageUnusable when one is missing or newer, Unavailable."""
-    for name, owners in schemas.items():
-        await migrate(server.of(name), owners)
+    await migrate_all(server, schemas)
     return MySqlDatabases(server, list(schemas))
 
 
-async def setup(server: Place, names: Sequence[str]) -> list[str]:
+async def setup(admin: Place, names: Sequence[str]) -> list[str]:
     """Make the databases that are missing; give the names of those made. The user must have the right to."""
     made = []
-    async with _asking(server) as connection:
-        collation = await _collation(connection)
-        for name in names:
-            database = server.of(name).database
+    for name in names:
+        database = admin.of(name).database
+        async with _asking(replace(admin.of(name), database="")) as connection:
             found = await _rows(
                 connection, "SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", (database,)
             )
             if not found:
+                collation = await _collation(connection)
                 await sent(connection, f"CREATE DATABASE `{database}` CHARACTER SET utf8mb4 COLLATE {collation}")
                 made.append(database)
     return made
 
 
-async def migrate(place: Place, schemas: Sequence[Schema]) -> None:
-    """Make or update the tables of one database; one process after the other."""
+async def setup_users(admin: Place, server: Place, names: Sequence[str]) -> list[str]:
+    """Make the users of the databases, each with the right to read and write rows of its own; give those made.
+
+    A user that is there gets the password of the settings. Raises InvalidInput for an empty one.
+    """
+    made = []
+    for name in names:
+        place = server.of(name)
+        user = (place.user, "%")
+        if place.user == admin.user:
+            continue
+        if not place.secret():
+            raise InvalidInput(f"The user {place.user} would have no password.", field=f"{name}_db_password")
+        async with _asking(replace(admin.of(name), database="")) as connection:
+            if not await _rows(connection, "SELECT 1 FROM mysql.user WHERE user = %s AND host = %s", user):
+                await _rows(connection, "CREATE USER %s@%s", user)
+                made.append(place.user)
+            required = "SSL" if place.ca else "NONE"
+            await _rows(connection, f"ALTER USER %s@%s IDENTIFIED BY %s REQUIRE {required}", (*user, place.secret()))
+            own = place.database.replace("_", "\\_")  # otherwise any letter
+            await _rows(connection, f"GRANT {_RIGHTS} ON `{own}`.* TO %s@%s", user)
+    return made
+
+
+async def migrate_all(admin: Place, schemas: Mapping[str, Sequence[Schema]]) -> list[str]:
+    """Make or update the tables of all databases; give the names of those that changed."""
+    return [name for name, owners in schemas.items() if await migrate(admin.of(name), owners)]
+
+
+async def migrate(place: Place, schemas: Sequence[Schema]) -> bool:
+    """Make or update the tables of one database, one process after the other; tell whether there was anything to do."""
     async with _asking(place) as connection:
         if not await _is_pending(connection, place, schemas):
-            return
+            return False
         ((taken,),) = await _rows(connection, "SELECT GET_LOCK(%s, %s)", (place.database, SETUP_WAIT_SECONDS))
         if not taken:
             raise StorageUnusable(f"Another process has been making the tables of {place.database} for a minute.")
@@ -77,6 +109,7 @@ async def migrate(place: Place, schemas: Sequence[Schema]) -> None:
             from restock.adapters.database.mysql_migration import upgraded  # noqa: PLC0415 - seldom, and 160 ms
 
             await upgraded(place, schemas)
+    return True
 
 
 async def _is_pending(connection: Connection, place: Place, schemas: Sequence[Schema]) -> bool:

@@ -44,7 +44,7 @@ def translated(error: BaseException, place: str) -> RestockError:
     if number in _REFUSED:
         return StorageUnusable(
             f"The database {place} cannot be used: {text}.",
-            remedy="Run `restock setup databases` as its administrator.",
+            remedy="Run `restock setup databases` and `restock migrate` as its administrator.",
         )
     if number in _TOO_LONG:
         return InvalidInput(f"A value is too large for {place}: {text}.")

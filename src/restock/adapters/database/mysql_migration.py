@@ -21,7 +21,7 @@ logging.getLogger("asyncmy").setLevel(logging.ERROR)  # it warns that a primary 
 
 async def upgraded(place: Place, schemas: Sequence[Schema]) -> None:
     """Bring the tables of one database up to date; the caller sees to it that nobody else does."""
-    address = URL.create("mysql+asyncmy", place.user, place.password, place.host, place.port, place.database)
+    address = URL.create("mysql+asyncmy", place.user, place.secret(), place.host, place.port, place.database)
     tls = place.tls()
     engine = create_async_engine(address, poolclass=pool.NullPool, connect_args={"ssl": tls} if tls else {})
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from decimal import Decimal
 from itertools import count
@@ -14,13 +14,14 @@ from pathlib import Path
 import click
 
 from restock.core.errors import InvalidInput
-from restock.edge.cli.output import Progress, counted, echo_json, money, pairs, quantity
+from restock.edge.cli.output import Progress, counted, echo_json, money, note, pairs, quantity
 from restock.edge.cli.root import INTERRUPTED, PARTLY
 from restock.edge.cli.session import as_json
 from restock.edge.cli.shell import Shell
+from restock.edge.demo.company import PIPELINE
 from restock.edge.files.pid_file import FILE, running
-from restock.edge.load.caller import Caller, exact
 from restock.edge.load.made_up import DEMO_ORDERS, DEMO_RATE, MadeUp, demo_orders
+from restock.edge.load.products import first_products, make_known
 from restock.edge.load.retail import Shop
 from restock.edge.load.sending import Outcome, Parcel, Seen, Sending
 
@@ -28,9 +29,6 @@ MAX_BATCH = 1000
 """Orders in one request, as the server takes them."""
 
 MAX_RATE = 1_000_000
-
-PRODUCTS = 1000
-"""Products of the server's catalogue that are ordered: one page of it."""
 
 SHOWN_REASONS = 5
 
@@ -85,7 +83,10 @@ def orders(
     """Send made-up orders at a stated rate."""
     seconds = _seconds(duration)
     address = address_of(ctx.obj, url)
-    made = MadeUp(seed, customers, asyncio.run(_catalogue(address)))
+    products = asyncio.run(first_products(address))
+    if not products:
+        known(address, PIPELINE)
+    made = MadeUp(seed, customers, products)
     if rate:
         number = max(1, rate * seconds)
         outcome = sent(address, made.parcels(number, batch), rate=rate, whole=number)
@@ -111,7 +112,9 @@ as the published demo sends them.""",
 @click.pass_context
 def demo(ctx: click.Context, url: str | None, seed: int, as_json: bool) -> None:
     """Send the twenty orders of the published demo."""
-    outcome = sent(address_of(ctx.obj, url), demo_orders(seed), rate=DEMO_RATE, whole=DEMO_ORDERS)
+    address = address_of(ctx.obj, url)
+    known(address, PIPELINE)
+    outcome = sent(address, demo_orders(seed), rate=DEMO_RATE, whole=DEMO_ORDERS)
     told(ctx, outcome, as_json)
 
 
@@ -120,8 +123,9 @@ def demo(ctx: click.Context, url: str | None, seed: int, as_json: bool) -> None:
 Examples:
   restock load retail ../shared/data/online-retail
 
-Sends every invoice of the shop as an order, in batches, and compares what was
-accepted with what the files say was sold, to the penny. The same folder again
+Lets the server know the products, sends every invoice of the shop as an order,
+in batches, and compares what was accepted with what the files say was sold, to
+the penny. The same folder again
 orders nothing twice."""
 )
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
@@ -133,8 +137,10 @@ orders nothing twice."""
 @click.pass_context
 def retail(ctx: click.Context, folder: Path, url: str | None, batch: int, as_json: bool) -> None:
     """Send the orders of a real shop."""
+    address = address_of(ctx.obj, url)
+    known(address, Shop(folder).products())
     shop = Shop(folder)
-    outcome = sent(address_of(ctx.obj, url), shop.parcels(batch), seen=shop.seen)
+    outcome = sent(address, shop.parcels(batch), seen=shop.seen)
     same = outcome.accepted == shop.sold.orders and shop.accepted == shop.sold.revenue
     found = {
         "lines": shop.sold.lines,
@@ -229,13 +235,10 @@ def told(ctx: click.Context, outcome: Outcome, as_json: bool, more: dict[str, ob
         ctx.exit(PARTLY)
 
 
-async def _catalogue(address: str) -> list[str]:
-    caller = Caller(address)
-    try:
-        reply = await caller.ask("GET", f"/api/v1/products?limit={PRODUCTS}")
-        return [one["product_id"] for one in exact(reply.body)["items"]] if reply.status == 200 else []
-    finally:
-        caller.close()
+def known(address: str, products: Iterable[str]) -> None:
+    """Let the server know the products, or say that it cannot."""
+    if asyncio.run(make_known(address, products)) is None:
+        note(f"{address} keeps no products: an order for one that inventory does not know becomes a dead letter.")
 
 
 def _seconds(text: str) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 import click
 
+from restock.edge.cli.measure_server import show_watched, watched_server
 from restock.edge.cli.output import Column, echo_json, money, table
 from restock.edge.cli.session import as_json, work
 from restock.edge.cli.shell import Shell
@@ -74,12 +76,23 @@ def show_metrics(measures: Measures, *, timings: bool = True) -> None:
     epilog="""\b
 Examples:
   restock metrics
-  restock metrics --json | jq .purchase_orders"""
+  restock metrics --json | jq .purchase_orders
+  restock metrics --server http://127.0.0.1:8080    throughput, latency, errors
+
+With --server the figures are those of a running server, over a second."""
 )
+@click.option("--server", metavar="URL", help="Ask this server how it does, instead of the stores.")
 @as_json
 @click.pass_obj
-def metrics(shell: Shell, as_json: bool) -> None:
+def metrics(shell: Shell, server: str | None, as_json: bool) -> None:
     """Print runs, queries, calculations, purchase orders, money, and what waits."""
+    if server:
+        watched = asyncio.run(watched_server(server))
+        if as_json:
+            echo_json(watched)
+        else:
+            show_watched(watched)
+        return
     found = work(shell, measured)
     if as_json:
         echo_json(found)

@@ -75,6 +75,7 @@ COMMANDS = {
     "trace": Entry("streams", "What an event led to, across all topics.", STREAM),
     "schemas": Entry("schemas", "Schemas of records: list, show, check a change, register.", STREAM),
     "config": Entry("measure", "Every setting, its value and where it is from.", RUN),
+    "migrate": Entry("setup", "Make or update the tables of every database.", RUN),
     "backup": Entry("stores", "Copy all stores as of one moment.", RUN),
     "restore": Entry("stores", "Put a backup in the place of the stores.", RUN),
     "stream": Entry("stream_move", "Move topics and positions between the embedded log and Kafka.", RUN),

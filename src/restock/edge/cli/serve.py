@@ -21,6 +21,7 @@ Examples:
   restock serve
   restock serve inventory
   restock serve --port 0
+  restock serve --log text
   restock serve stream        also gRPC on 50051, with the extra grpc
 
 Serves until Ctrl-C or SIGTERM, then finishes what it has begun. Commands work
@@ -30,7 +31,12 @@ that service; on embedded stores every server answers for all of them."""
 @click.argument("services", nargs=-1, metavar="[SERVICE…]")
 @click.option("--host", help="The address to listen on, instead of RESTOCK_HOST.")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port, instead of RESTOCK_PORT; 0 takes a free one.")
-@click.option("--access-log", is_flag=True, help="Write a line of JSON per request to standard error.")
+@click.option(
+    "--log",
+    type=click.Choice(["json", "text"]),
+    help="Write a line per request and run too, in this form, to standard error.",
+)
+@click.option("--access-log", is_flag=True, help="The same in the form of RESTOCK_LOG, by default JSON.")
 @click.option(
     "--pid-file", type=click.Path(path_type=Path), help="Keep process and address in this file while the server lives."
 )
@@ -40,6 +46,7 @@ def serve(
     services: Sequence[str],
     host: str | None,
     port: int | None,
+    log: str | None,
     access_log: bool,
     pid_file: Path | None,
 ) -> None:
@@ -51,14 +58,14 @@ def serve(
             near = get_close_matches(name, known, n=1)
             remedy = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
             raise NotFound(f"There is no service {name!r}.", field="SERVICE", remedy=remedy)
-    flags = {"host": host, "port": port}
+    flags = {"host": host, "port": port, "log": log}
     with held(pid_file) if pid_file else nullcontext(_nobody) as tell:
 
         def announce(address: str) -> None:
             _announce(shell, address)
             tell(address)
 
-        status = shell.serve(services, flags, announce, access_log=access_log)
+        status = shell.serve(services, flags, announce, access_log=access_log or log is not None)
     ctx.exit(status)
 
 

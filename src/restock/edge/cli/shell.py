@@ -91,8 +91,16 @@ class Shell(Protocol):
         """Read a rulebook file. Raises InvalidInput."""
         ...
 
-    def setup_databases(self) -> list[str]:
-        """Make the databases that are missing on the server of the settings; give the names of those made."""
+    def setup_databases(self) -> tuple[list[str], list[str]]:
+        """Make the databases and users that are missing on the server of the settings; give the names of those made."""
+        ...
+
+    def migrate(self) -> list[str]:
+        """Make or update every table, as the administrator if there is one; give the databases that changed."""
+        ...
+
+    def setup_certificates(self, folder: Path, hosts: Sequence[str], *, renew: bool) -> tuple[list[str], list[str]]:
+        """Make the certificates that are missing or end soon; give the services whose were made, and kept."""
         ...
 
     def backup(self, target: Path) -> list[Path]:

@@ -237,6 +237,7 @@ def _line(one: SeenRecord) -> str:
 Examples:
   restock trace 019aa2c4-7d3e-7c11-8a52-0f6e2b9d1c44
   restock trace "$(restock tail orders --from -1 --json | jq -r .event_id)"
+  restock trace 4bf92f3577b34da6a3ce929d0e0e4736     a trace_id of the log
 
 An event names the one it followed from. When a change of stock followed from
 several orders that were read together, it names the last of them."""
@@ -245,7 +246,7 @@ several orders that were read together, it names the last of them."""
 @as_json
 @click.pass_obj
 def trace(shell: Shell, event_id: str, as_json: bool) -> None:
-    """Say what an event led to, across all topics, as a tree."""
+    """Say what an event or a trace led to, across all topics, as a tree."""
 
     async def task(app: Running) -> Trace:
         return await _streams(app).trace(TraceRequest(event_id))

@@ -50,6 +50,9 @@ def decide_file(
     if not target.parent.is_dir():
         missing = f"{target} cannot be written: there is no folder {target.parent}."
         raise InvalidInput(missing, field="out", remedy="Make it first.")
+    if target.exists() and source.exists() and target.samefile(source):
+        same = f"{target} is the file of the facts."
+        raise InvalidInput(same, field="out", remedy="Write the decisions to another file.")
     partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     try:
         frame = book.decide_frame(_read(source), keep=True, engine=engine, module=module)

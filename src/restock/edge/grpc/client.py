@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -9,10 +10,16 @@ from urllib.parse import urlsplit
 import grpc
 
 from restock.core import deadline
-from restock.core.errors import DeadlinePassed, InvalidInput, Refused, RestockError, StorageFull, Unavailable
+from restock.core.errors import InvalidInput, Refused, RestockError
+from restock.edge.calls import asked
 from restock.edge.grpc.calls import Call, calls_of
 from restock.edge.grpc.columns import error_in
-from restock.edge.grpc.limits import ERROR_KEY, MOST_BYTES
+from restock.edge.grpc.guard import Away, Busy, Guard, Late
+from restock.edge.grpc.limits import DEFECT, ERROR_KEY, MOST_BYTES
+from restock.edge.tls import Identity, Pems
+
+LEAVE_SECONDS = 10
+"""How long calls on a channel with former certificates may take to finish."""
 
 OPTIONS = (
     ("grpc.max_send_message_length", MOST_BYTES),
@@ -25,30 +32,52 @@ OPTIONS = (
 )
 
 _KINDS: dict[grpc.StatusCode, type[RestockError]] = {
-    grpc.StatusCode.UNAVAILABLE: Unavailable,
-    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlinePassed,
-    grpc.StatusCode.CANCELLED: Unavailable,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: StorageFull,
+    grpc.StatusCode.UNAVAILABLE: Away,
+    grpc.StatusCode.DEADLINE_EXCEEDED: Late,
+    grpc.StatusCode.CANCELLED: Away,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Busy,
     grpc.StatusCode.PERMISSION_DENIED: Refused,
-    grpc.StatusCode.UNIMPLEMENTED: Unavailable,
+    grpc.StatusCode.UNIMPLEMENTED: Away,
 }
 """What an answer means that is not from Restock itself but from what lies between."""
 
 
 class Neighbour:
-    """The channel to one service, kept for the life of the process; it is made with the first call."""
+    """The channel to one service, made with the first call and kept, until other certificates are to be shown."""
 
-    def __init__(self, service: str, address: str) -> None:
+    def __init__(self, service: str, address: str, identity: Identity | None = None) -> None:
+        """With an `identity` certificates are shown and asked for, else plain text is spoken."""
         self.service = service
         self.address = address
+        self.guard = Guard(service)
+        self._identity = identity
+        self._shown: Pems | None = None
         self._channel: Any = None
+        self._leaving: set[asyncio.Future[None]] = set()
+        self._methods: dict[str, Any] = {}
 
-    @property
-    def channel(self) -> Any:
-        """The channel."""
-        if self._channel is None:
+    def ask(self, path: str) -> Any:
+        """Give the method of that path on the channel."""
+        shown = self._identity.pems if self._identity else None
+        if self._channel is None or shown is not self._shown:
+            self._connect(shown)
+        method = self._methods.get(path)
+        if method is None:
+            method = self._methods[path] = self._channel.unary_unary(path)
+        return method
+
+    def _connect(self, shown: Pems | None) -> None:
+        """Make the channel; calls that are under way finish on the one before."""
+        if self._channel is not None:
+            leaving = asyncio.ensure_future(self._channel.close(LEAVE_SECONDS))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+        self._shown, self._methods = shown, {}
+        if shown is None:
             self._channel = grpc.aio.insecure_channel(self.address, options=OPTIONS)
-        return self._channel
+        else:
+            credentials = grpc.ssl_channel_credentials(shown.authority, shown.key, shown.certificate)
+            self._channel = grpc.aio.secure_channel(self.address, credentials, options=OPTIONS)
 
     def port(self, name: str, kind: type) -> Any:
         """Give the port of that name: an object with the methods of `kind`."""
@@ -60,20 +89,20 @@ class Neighbour:
         """Let go of the channel."""
         if self._channel is not None:
             await self._channel.close()
+        await asyncio.gather(*self._leaving)
 
 
 def _asking(neighbour: Neighbour, call: Call) -> Any:
-    ask: Any = None
-
     async def method(_self: object, *given: object, **named: object) -> Any:
-        nonlocal ask
         seconds = deadline.for_neighbour(call.seconds)
-        if ask is None:
-            ask = neighbour.channel.unary_unary(call.path)
-        try:
-            answer = await ask(call.asked(given, named), timeout=seconds)
-        except grpc.aio.AioRpcError as error:
-            _raise(neighbour, call, error)
+        with neighbour.guard.call(), asked(call.path[1:], *given, *named.values()) as told:
+            try:
+                answer = await neighbour.ask(call.path)(
+                    call.asked(given, named), timeout=seconds, metadata=told.headers
+                )
+            except grpc.aio.AioRpcError as error:
+                told.code = error.code().name
+                _raise(neighbour, call, error)
         return call.reply_of(answer)
 
     method.__name__ = call.method
@@ -85,19 +114,24 @@ def _raise(neighbour: Neighbour, call: Call, error: Any) -> NoReturn:
     for key, value in error.trailing_metadata() or ():
         if key == ERROR_KEY:
             raise error_in(value) from None
-    kind = _KINDS.get(error.code())
+    kind = _KINDS.get(error.code(), Away)  # what is no answer of Restock was lost or changed on the way
     place = f"The {neighbour.service} service at {neighbour.address}"
-    if kind is DeadlinePassed:
-        raise DeadlinePassed(f"{place} did not answer in time.", remedy="Try again.") from None
-    if kind is Unavailable:
-        raise Unavailable(f"{place} does not answer.", remedy="Try again later.") from None
-    if kind is not None:
-        raise kind(f"{place} refused {call.method}: {error.details()}.") from None
-    raise RuntimeError(f"{place} failed at {call.method}: {error.details()}") from None
+    if error.code() is grpc.StatusCode.INTERNAL and error.details() == DEFECT:
+        raise RuntimeError(f"{place} failed at {call.method}: {error.details()}") from None
+    if kind is Late:
+        raise Late(f"{place} did not answer in time.", remedy="Try again.") from None
+    if kind is Away:
+        raise Away(f"{place} does not answer.", remedy="Try again later.") from None
+    if kind is Busy:
+        raise Busy(f"{place} has too many calls inside.", remedy="Try again in a second.") from None
+    raise kind(f"{place} refused {call.method}: {error.details()}.") from None
 
 
-def address_of(url: str, setting: str) -> tuple[str, int]:
-    """Give host and port of a neighbour: `host:port`, with or without a scheme. Raises InvalidInput naming the setting."""
+def address_of(url: str, setting: str, *, secure: bool = False) -> tuple[str, int]:
+    """Give host and port of a neighbour: `host:port`, with or without a scheme; of loopback unless `secure`.
+
+    Raises InvalidInput naming the setting.
+    """
     try:
         parts = urlsplit(url if "://" in url else f"grpc://{url}")
         host, port = parts.hostname or "", parts.port
@@ -105,11 +139,11 @@ def address_of(url: str, setting: str) -> tuple[str, int]:
         host, port = "", None
     if not host or not port:
         raise InvalidInput(f"{url!r} is no address.", field=setting, remedy="Give host:port, such as 127.0.0.1:50051.")
-    if host != "localhost" and not _is_loopback(host):
+    if host != "localhost" and not secure and not _is_loopback(host):
         raise InvalidInput(
             f"{host} is another machine, and plain text is spoken on loopback only.",
             field=setting,
-            remedy="Give an address of this machine.",
+            remedy="Give an address of this machine, or set RESTOCK_TLS to a folder of `restock setup certificates`.",
         )
     return "127.0.0.1" if host == "localhost" else host, port
 

@@ -7,3 +7,6 @@ MOST_BYTES = 16 << 20
 
 ERROR_KEY = "restock-error-bin"
 """The trailing metadata in which an error of Restock travels whole."""
+
+DEFECT = "Something went wrong in Restock; the details are in its log."
+"""What a server says of an error that nobody foresaw."""

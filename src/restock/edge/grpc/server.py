@@ -1,4 +1,4 @@
-"""The gRPC server: plain text on loopback, health, reflection; it stops when what is inside is finished."""
+"""The gRPC server: TLS on both sides, or plain text on loopback; health, reflection; it finishes what is inside."""
 
 from __future__ import annotations
 
@@ -15,18 +15,23 @@ from grpc_reflection.v1alpha import reflection
 from restock.core import deadline
 from restock.core.clock import Clock
 from restock.core.errors import RestockError, Unavailable
+from restock.edge.calls import answered
 from restock.edge.grpc.failures import code_of, logged
-from restock.edge.grpc.limits import MOST_BYTES
+from restock.edge.grpc.limits import DEFECT, MOST_BYTES
 from restock.edge.grpc.messages import message, service
 from restock.edge.grpc.serving_ports import port_handlers
 from restock.edge.rest.probes import Condition
 from restock.edge.rest.server import bound
+from restock.edge.tls import Identity
 
 LIVE, READY = "live", "ready"
 """The names under which `grpc.health.v1` tells whether the process turns, and whether calls are welcome."""
 
 LOOK_SECONDS = 1.0
 """How often it is looked whether calls are welcome."""
+
+MOST_CALLS = 1024
+"""Calls inside at once; one more is refused at once with RESOURCE_EXHAUSTED, so that those inside are finished in time."""
 
 GRACE_SECONDS = 10
 """How long calls that are inside may take to finish."""
@@ -49,6 +54,8 @@ class Served(NamedTuple):
     ports: Mapping[str, object] = {}
     condition: Condition | None = None
     """Says whether calls are welcome; without it they always are."""
+    identity: Identity | None = None
+    """Whose certificates are shown and asked for; without it plain text is spoken, on loopback."""
 
 
 @asynccontextmanager
@@ -57,14 +64,15 @@ async def serving(served: Served, host: str, *ports: int) -> AsyncIterator[str]:
 
     Raises InvalidInput for the host, Unavailable for a busy port.
     """
-    addresses = [_free(host, port) for port in ports]
+    addresses = [_free(host, port, secure=served.identity is not None) for port in ports]
     server = grpc.aio.server(
+        maximum_concurrent_rpcs=MOST_CALLS,
         options=[
             ("grpc.max_receive_message_length", MOST_BYTES),
             ("grpc.so_reuseport", 0),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # neighbours ask every 20 s whether it is there
-        ]
+        ],
     )
     published = [
         grpc.method_handlers_generic_handler(each.name, _handlers(each, served.clock)) for each in served.offers
@@ -78,7 +86,10 @@ async def serving(served: Served, host: str, *ports: int) -> AsyncIterator[str]:
     reflection.enable_server_reflection((*names, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
     for address in addresses:
         try:
-            server.add_insecure_port(address)
+            if served.identity is None:
+                server.add_insecure_port(address)
+            else:
+                server.add_secure_port(address, _credentials(served.identity))
         except RuntimeError as error:
             raise Unavailable(f"{address} cannot be used: {error}.", remedy="Set another RESTOCK_GRPC_PORT.") from error
     await server.start()
@@ -92,9 +103,19 @@ async def serving(served: Served, host: str, *ports: int) -> AsyncIterator[str]:
         await server.stop(GRACE_SECONDS)
 
 
-def _free(host: str, port: int) -> str:
-    """Give the address of a free port; the host must be of this machine alone."""
-    with closing(bound(host, port, "RESTOCK_GRPC_PORT")) as free:
+def _credentials(identity: Identity) -> Any:
+    """Give what the server shows, and asks of whoever calls; the folder is looked at for each connection."""
+
+    def now() -> Any:
+        pems = identity.pems
+        return grpc.ssl_server_certificate_configuration([(pems.key, pems.certificate)], pems.authority)
+
+    return grpc.dynamic_ssl_server_credentials(now(), now, require_client_authentication=True)
+
+
+def _free(host: str, port: int, *, secure: bool) -> str:
+    """Give the address of a free port; the host must be of this machine alone unless TLS is spoken."""
+    with closing(bound(host, port, "RESTOCK_GRPC_PORT", secure=secure)) as free:
         place, number = free.getsockname()[:2]
     return f"[{place}]:{number}" if ":" in place else f"{place}:{number}"
 
@@ -123,18 +144,19 @@ def _handlers(offer: Offer, clock: Clock) -> dict[str, Any]:
 
 
 def _acting(offer: Offer, name: str, clock: Clock) -> Handler:
-    call = getattr(offer.calls, name)
+    call, method = getattr(offer.calls, name), f"{offer.name}/{name}"
 
     async def act(request: Any, context: Any) -> Any:
-        try:
-            with deadline.within(context.time_remaining()):
-                return await call(request)
-        except RestockError as error:
-            await context.abort(code_of(name, error), str(error))
-        except Exception as error:
-            logged(f"{offer.name}/{name}", error, clock)
-            await context.abort(
-                grpc.StatusCode.INTERNAL, "Something went wrong in Restock; the details are in its log."
-            )
+        with answered(method, context.invocation_metadata() or ()) as told:
+            try:
+                with deadline.within(context.time_remaining()):
+                    return await call(request)
+            except RestockError as error:
+                code, what = code_of(name, error), str(error)
+            except Exception as error:
+                logged(method, error, clock)
+                code, what = grpc.StatusCode.INTERNAL, DEFECT
+            told.code = code.name
+            return await context.abort(code, what)
 
     return act

@@ -11,10 +11,11 @@ import msgspec
 from restock.core import deadline
 from restock.core.clock import Clock
 from restock.core.errors import InvalidInput, RestockError
+from restock.edge.calls import answered
 from restock.edge.grpc.calls import Call, calls_of, service_name
 from restock.edge.grpc.columns import error_out
 from restock.edge.grpc.failures import code_of, logged
-from restock.edge.grpc.limits import ERROR_KEY
+from restock.edge.grpc.limits import DEFECT, ERROR_KEY
 from restock.services import PORTS
 
 
@@ -36,17 +37,18 @@ def port_handlers(ports: Mapping[str, object], clock: Clock) -> tuple[Any, ...]:
 
 def _answering(act: Any, call: Call, clock: Clock) -> Any:
     async def answer(data: bytes, context: Any) -> bytes:
-        try:
-            with deadline.within(context.time_remaining()):
-                return call.answered(await act(**_arguments(call, data)))
-        except RestockError as error:
-            context.set_trailing_metadata(((ERROR_KEY, error_out(error)),))
-            await context.abort(code_of(call.method, error), str(error)[:1000])
-        except Exception as error:
-            logged(call.path, error, clock)
-            await context.abort(
-                grpc.StatusCode.INTERNAL, "Something went wrong in Restock; the details are in its log."
-            )
+        with answered(call.path[1:], context.invocation_metadata() or ()) as told:
+            try:
+                with deadline.within(context.time_remaining()):
+                    return call.answered(await act(**_arguments(call, data)))
+            except RestockError as error:
+                context.set_trailing_metadata(((ERROR_KEY, error_out(error)),))
+                code, what = code_of(call.method, error), str(error)[:1000]
+            except Exception as error:
+                logged(call.path, error, clock)
+                code, what = grpc.StatusCode.INTERNAL, DEFECT
+            told.code = code.name
+            await context.abort(code, what)
         raise AssertionError("abort raises")
 
     return answer

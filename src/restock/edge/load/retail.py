@@ -55,7 +55,7 @@ class Sold:
 
 
 class Shop:
-    """A folder of the shop, read once: what is sent, what it should come to, and what the server made of it."""
+    """A folder of the shop, to be read once: what is sent, what it should come to, and what the server made of it."""
 
     def __init__(self, folder: Path) -> None:
         """Raises InvalidInput when it is no such folder."""
@@ -63,6 +63,10 @@ class Shop:
         self.accepted = Decimal(0)
         self._months = months(folder)
         self._parts: Counter[str] = Counter()
+
+    def products(self) -> list[str]:
+        """Give every product that was sold; reads the folder once."""
+        return list(dict.fromkeys(line.product_id for line in self._sales()))
 
     def parcels(self, batch: int) -> Iterator[Parcel]:
         """Give every order of the shop, so many to a request."""

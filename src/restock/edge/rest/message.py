@@ -66,6 +66,8 @@ class Request:
     headers: Mapping[bytes, bytes]
     key: str = ""
     request_id: str = ""
+    about: Mapping[str, str] | None = None
+    """What the log and the trace tell of it beside its path: order_id, po_id, run_id."""
 
     def given(self, lists: frozenset[str]) -> dict[str, object]:
         """Give the parameters of the query; those in `lists` may come several times."""

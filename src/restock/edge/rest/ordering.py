@@ -149,6 +149,7 @@ def _place(app: Served, name: str, path: str, version: int = 0) -> Route:
         (placement,) = (await app.orders.place(asked)).orders
         if placement.error is not None:
             raise Refusal(placement.error)
+        request.about = {"order_id": placement.order_id}
         members = (placement.order_id, placement.status, placement.total_amount, placement.created_at)
         return Answer(201, wire.encode(VersionedOrder(*members, version) if version else PlacedOrder(*members)))
 

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from restock.core.errors import RestockError
 from restock.edge import wire
+from restock.edge.rest.measured import metrics_text
 from restock.edge.rest.message import Answer, Request
 from restock.edge.rest.meters import CONTENT_TYPE, Meters
 from restock.edge.rest.routes import Handler, Route
@@ -98,7 +99,7 @@ def routes(app: Served, condition: Condition, meters: Meters, service: str = "")
         return Answer(503 if problems else 200, wire.encode(Ready("not ready" if problems else "ready", problems)))
 
     async def metrics(_request: Request) -> Answer:
-        return Answer(200, await meters.text(app, draining=condition.draining), CONTENT_TYPE)
+        return Answer(200, await metrics_text(app, meters, draining=condition.draining), CONTENT_TYPE)
 
     return [
         shown("health", "The published health", Health, health),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from restock.core.defaults import DEFAULT_WAREHOUSE
-from restock.core.errors import InvalidInput, NotFound, RestockError
+from restock.core.errors import InvalidInput, NotFound
 from restock.edge import wire
 from restock.edge.rest.message import Answer, Request
 from restock.edge.rest.routes import Page, Route, from_query, keyed
@@ -37,17 +36,17 @@ class StockPageRequest:
     warehouse_id: str = DEFAULT_WAREHOUSE
 
 
-def routes(app: Served, counted: Callable[[FlowReply | RestockError], None]) -> list[Route]:
-    """Give the routes; `counted` is told the outcome of every flow."""
+def routes(app: Served) -> list[Route]:
+    """Give the routes."""
     return [
-        _flow(app, counted),
-        _flow_batch(app, counted),
+        _flow(app),
+        _flow_batch(app),
         _stock(app),
         _stock_page(app),
     ]
 
 
-def _flow(app: Served, counted: Callable[[FlowReply | RestockError], None]) -> Route:
+def _flow(app: Served) -> Route:
     run, encode = app.replenishment.flow, wire.encode
     read = wire.Reader(FlowRequest).read
 
@@ -55,12 +54,8 @@ def _flow(app: Served, counted: Callable[[FlowReply | RestockError], None]) -> R
         asked = read(request.body)
         if request.key:
             asked = keyed(asked, request.key)
-        try:
-            reply = await run(asked)
-        except RestockError as error:
-            counted(error)
-            raise
-        counted(reply)
+        reply = await run(asked)
+        request.about = {"run_id": reply.run_id, "po_id": reply.po.po_id if reply.po else ""}
         return Answer(200, encode(reply))
 
     return Route(
@@ -77,7 +72,7 @@ def _flow(app: Served, counted: Callable[[FlowReply | RestockError], None]) -> R
     )
 
 
-def _flow_batch(app: Served, counted: Callable[[FlowReply | RestockError], None]) -> Route:
+def _flow_batch(app: Served) -> Route:
     read = wire.Reader(FlowBatchRequest).read
 
     async def handle(request: Request) -> Answer:
@@ -91,8 +86,6 @@ def _flow_batch(app: Served, counted: Callable[[FlowReply | RestockError], None]
                 remedy=f"Send {MAX_PRODUCTS}, or make a plan.",
             )
         replies = await app.replenishment.flow_batch(asked)
-        for reply in replies.results:
-            counted(reply)
         return Answer(200, wire.encode(replies))
 
     return Route(

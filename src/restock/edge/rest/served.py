@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from restock.analytics.port import Analytics
 from restock.core.clock import Clock
 from restock.core.ids import Ids
 from restock.edge.purchasing_services import Asked
 from restock.engine.database import Database, Databases
+from restock.engine.stream.dead_letters import DeadLetters
 from restock.engine.stream.outbox import Backlog
 from restock.engine.stream.registry import Registry
-from restock.replenishment.port import Replenishment
+from restock.replenishment.port import Replenishment, RunTold
 
 
 class RelayLike(Protocol):
@@ -61,6 +62,19 @@ class DispatcherLike(Protocol):
 
     async def backlog(self) -> Delivery:
         """Give what waits to be delivered."""
+        ...
+
+
+@runtime_checkable
+class WatchedFlows(Protocol):
+    """Flows that run in this process: who watches is told of each."""
+
+    observers: list[Callable[[RunTold], None]]
+    queue_limit: int
+
+    @property
+    def waiting(self) -> int:
+        """How many callers wait at the door."""
         ...
 
 
@@ -115,6 +129,8 @@ class Served(Asked, Protocol):
     def subscribers(self) -> Sequence[SubscriberLike]:
         """The subscribers."""
         ...
+
+    dead_letters: DeadLetters
 
     @property
     def dispatcher(self) -> DispatcherLike | None:

@@ -11,20 +11,21 @@ import gc
 import ipaddress
 import signal
 import socket
-import sys
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
-import msgspec
-
-from restock.core.clock import Clock, timestamp
 from restock.core.collector import collected_seldom
 from restock.core.errors import InvalidInput, Unavailable
-from restock.edge.rest.application import Access, Application
+from restock.edge.log import Log
+from restock.edge.rest.application import Application
+from restock.edge.rest.observed import watch
 from restock.edge.rest.probes import Condition
 from restock.edge.rest.protocol import Connection, Door
 from restock.edge.rest.served import Served
+from restock.edge.spans import exported
+from restock.edge.tls import Identity
 
 T = TypeVar("T")
 
@@ -46,15 +47,12 @@ SWEEP_SECONDS = 5.0
 TAKE_OVER_SECONDS = 1.0
 """How often a server looks whether the background work is free: the process that did it may have ended."""
 
-ACCESS_SECONDS = 0.05
-"""How long lines of the access log are gathered before they are written together."""
-
 Background = Callable[[Any], AbstractAsyncContextManager[bool]]
 """Owns the background work of a home if nobody else does (`restock.app.background`)."""
 
 
 class Listen(Protocol):
-    """Where to listen."""
+    """Where to listen, and what to tell of it."""
 
     @property
     def host(self) -> str:
@@ -64,6 +62,26 @@ class Listen(Protocol):
     @property
     def port(self) -> int:
         """The port; 0 takes a free one."""
+        ...
+
+    @property
+    def log(self) -> str:
+        """The form of the log: json or text."""
+        ...
+
+    @property
+    def log_level(self) -> str:
+        """The least level that is told."""
+        ...
+
+    @property
+    def trace_one_in(self) -> int:
+        """Of how many requests one begins a trace; 0: none does."""
+        ...
+
+    @property
+    def otlp_endpoint(self) -> str:
+        """Where spans are sent; empty: nowhere."""
         ...
 
 
@@ -87,44 +105,58 @@ async def serve(
     access_log: bool = False,
     service: str = "",
     condition: Condition | None = None,
+    identity: Identity | None = None,
 ) -> int:
     """Serve until a signal or `stop`; give the exit code. Raises InvalidInput for the host, Unavailable for a busy port.
 
     `announce` is told the address once requests are answered there. A second signal stops at once. `service` is the one that
-    is served alone.
+    is served alone. With an `identity` TLS is spoken, else plain text on loopback.
     """
     stop = stop or asyncio.Event()
     with contextlib.ExitStack() as stack:
-        log = stack.enter_context(AccessLog(app.clock)) if access_log else None
-        application = Application(app, log, service, condition)
-        listener = stack.enter_context(contextlib.closing(bound(settings.host, settings.port)))
+        level = "info" if access_log else settings.log_level
+        log = stack.enter_context(Log(app.clock, settings.log, level))
+        application = Application(app, log, service, condition, settings.trace_one_in)
+        listener = stack.enter_context(
+            contextlib.closing(bound(settings.host, settings.port, secure=identity is not None))
+        )
         door, at_once = Door(application), asyncio.Event()
         async with _background_work(app, background):
             loop = asyncio.get_running_loop()
-            listening = await loop.create_server(lambda: Connection(door), sock=listener, backlog=BACKLOG)
-            sweeping = asyncio.create_task(_swept(door), name="sweep")
+            context = identity.for_rest() if identity else None
+            application.secure = context is not None
+            listening = await loop.create_server(lambda: Connection(door), sock=listener, backlog=BACKLOG, ssl=context)
+            tasks = [_swept(door, identity, context), watch(app, log)]
+            if settings.otlp_endpoint:
+                tasks.append(exported(settings.otlp_endpoint, f"restock-{service or 'all'}", app.clock, log))
+            beside = [asyncio.create_task(each) for each in tasks]
             gc.collect()
             with _signals(stop, at_once), collected_seldom():
-                announce(_address(listener))
+                announce(_address(listener, secure=identity is not None))
                 await stop.wait()
                 await _leave(door, listening, at_once)
-            sweeping.cancel()
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)  # what was recorded last is sent
             await app.drain()
         return 1 if at_once.is_set() else 0
 
 
-def bound(host: str, port: int, setting: str = "RESTOCK_PORT") -> socket.socket:
-    """Give a socket bound to a loopback address; `setting` is where the port is from. Raises InvalidInput, Unavailable."""
+def bound(host: str, port: int, setting: str = "RESTOCK_PORT", *, secure: bool = False) -> socket.socket:
+    """Give a socket bound to an address, of loopback unless `secure`; `setting` is where the port is from.
+
+    Raises InvalidInput, Unavailable.
+    """
     address = "127.0.0.1" if host == "localhost" else host.strip("[]")
     try:
         loopback = ipaddress.ip_address(address).is_loopback
     except ValueError:
         raise InvalidInput(f"{host!r} is not an address.", field="host", remedy="Use 127.0.0.1 or ::1.") from None
-    if not loopback:
+    if not loopback and not secure:
         raise InvalidInput(
             f"{host} can be reached from other machines; plain text is served on loopback only.",
             field="host",
-            remedy="Use 127.0.0.1, and a proxy with TLS in front of it.",
+            remedy="Use 127.0.0.1, or set RESTOCK_TLS to a folder of `restock setup certificates`.",
         )
     if not 0 <= port <= 65535:
         raise InvalidInput(f"{port} is not a port.", field="port", remedy="Use 0 to 65535.")
@@ -144,9 +176,10 @@ def bound(host: str, port: int, setting: str = "RESTOCK_PORT") -> socket.socket:
     return listener
 
 
-def _address(listener: socket.socket) -> str:
+def _address(listener: socket.socket, *, secure: bool) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 @contextlib.contextmanager
@@ -172,12 +205,14 @@ def _signals(stop: asyncio.Event, at_once: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(each)
 
 
-async def _swept(door: Door) -> None:
-    """Close connections that nobody uses, for ever."""
+async def _swept(door: Door, identity: Identity | None, context: ssl.SSLContext | None) -> None:
+    """Close connections that nobody uses, and show who comes the certificate that is there by then, for ever."""
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         door.close_idle(loop.time() - KEEP_ALIVE_SECONDS)
+        if identity and context:
+            identity.renew(context)
 
 
 async def _leave(door: Door, listening: asyncio.Server, at_once: asyncio.Event) -> None:
@@ -223,45 +258,3 @@ async def _background_work(app: Served, background: Background) -> AsyncIterator
     finally:
         ended.set()
         await owning
-
-
-class AccessLog:
-    """A line of JSON per answer on standard error, written in batches off the caller's way."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._lines: list[tuple[str, str, str, int, int, str]] = []
-        self._timer: asyncio.TimerHandle | None = None
-
-    def __enter__(self) -> Access:
-        return self._told
-
-    def __exit__(self, *_: object) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._write()
-
-    def _told(self, method: str, path: str, status: int, took_ns: int, request_id: str) -> None:
-        self._lines.append((timestamp(self._clock.now()), method, path, status, took_ns, request_id))
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(ACCESS_SECONDS, self._write)
-
-    def _write(self) -> None:
-        lines, self._lines, self._timer = self._lines, [], None
-        text = b"".join(
-            msgspec.json.encode(
-                {
-                    "at": at,
-                    "event": "request",
-                    "method": method,
-                    "path": path,
-                    "status": status,
-                    "us": took // 1000,
-                    "request_id": request_id,
-                }
-            )
-            + b"\n"
-            for at, method, path, status, took, request_id in lines
-        )
-        sys.stderr.write(text.decode())
-        sys.stderr.flush()

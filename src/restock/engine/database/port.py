@@ -8,7 +8,7 @@ undone alone; its neighbours go on. Nothing a unit wrote is visible or acknowled
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from restock.core.errors import Conflict
 from restock.engine.database.statement import Statement
@@ -39,8 +39,28 @@ class Transaction(Protocol):
         ...
 
     async def write_many(self, statement: Statement, rows: Sequence[Parameters]) -> int:
-        """Run one change once per row; give the number of rows touched in all. Raises KeyTaken."""
+        """Run one change once per row; give the number of rows touched in all.
+
+        Raises KeyTaken, now or from a later call, at the latest when the unit ends: only `write` tells the unit at once.
+        """
         ...
+
+
+class Pool(NamedTuple):
+    """The connections of one database that read, as they are now; for metrics and for people who look."""
+
+    size: int
+    """How many there may be."""
+    in_use: int
+    """How many are lent."""
+    idle: int
+    """How many are open and wait to be used."""
+    waiting: int
+    """Callers that wait for one."""
+    waits: int
+    """How often a caller had to wait, so far."""
+    wait_us: int
+    """How long they waited in all, in microseconds."""
 
 
 Unit = Callable[[Transaction], Awaitable[T]]
@@ -54,6 +74,11 @@ class Database(Protocol):
     """Called after each commit of this process: relays and dispatchers want to know that there may be work."""
     on_full: list[Callable[[], None]]
     """Called after a write was refused because the disk is full."""
+
+    @property
+    def pool(self) -> Pool | None:
+        """How its connections stand; None where there are none to wait for."""
+        ...
 
     async def read(self, statement: Statement, parameters: Parameters | None = None) -> list[Row]:
         """Give all rows of a query over what is committed."""

@@ -12,7 +12,7 @@ from restock.engine.graph.load import load_flow
 from restock.engine.graph.model import COHORT_LIMIT, Flow, FlowError, Node
 from restock.engine.graph.picture import flow_svg, trace_svg
 from restock.engine.graph.plan import Rulebook
-from restock.engine.graph.policy import BreakerOpen, Call
+from restock.engine.graph.policy import Call
 from restock.engine.graph.run import Dropped, RunResult, WrongAnswer
 from restock.engine.graph.span import NodeSpan, RunTrace
 from restock.engine.graph.trace import NodeProfile, profile
@@ -20,7 +20,6 @@ from restock.engine.graph.trace import NodeProfile, profile
 __all__ = [
     "COHORT_LIMIT",
     "QUEUE_LIMIT",
-    "BreakerOpen",
     "Call",
     "CohortRunner",
     "Dropped",

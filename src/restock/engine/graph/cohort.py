@@ -10,7 +10,9 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
+from contextvars import Context
 
+from restock.core import trace
 from restock.core.errors import Unavailable
 from restock.engine.graph.execute import Executor, Walk
 from restock.engine.graph.model import COHORT_LIMIT, Flow
@@ -40,13 +42,14 @@ class QueueFull(Unavailable):
 
 
 class _Ticket:
-    __slots__ = ("answer", "inputs", "run", "walk")
+    __slots__ = ("answer", "inputs", "run", "trace", "walk")
 
     def __init__(self, inputs: Mapping[str, object], answer: asyncio.Future[RunResult]) -> None:
         self.inputs = inputs
         self.answer = answer
         self.run: RunResult | None = None
         self.walk: Walk | None = None
+        self.trace = trace.current()
 
 
 class CohortRunner:
@@ -81,6 +84,11 @@ class CohortRunner:
         self._closed = False
 
     @property
+    def flow_name(self) -> str:
+        """The name of the flow."""
+        return self._flow.name
+
+    @property
     def waiting(self) -> int:
         """How many callers wait at the door."""
         return len(self._waiting)
@@ -100,7 +108,7 @@ class CohortRunner:
         ticket = _Ticket(inputs, loop.create_future())
         self._waiting.append(ticket)
         if self._pump is None:
-            self._pump = loop.create_task(self._serve())
+            self._pump = loop.create_task(self._serve(), context=Context())  # not that of who happens to come first
         elif self._full is not None and len(self._waiting) >= COHORT_LIMIT and not self._full.done():
             self._full.set_result(None)
         try:
@@ -170,7 +178,8 @@ class CohortRunner:
             walk = self._executor.begin(self._flow, [ticket.inputs for ticket in cohort])
             for ticket, run in zip(cohort, walk.runs, strict=True):
                 ticket.run, ticket.walk = run, walk
-            await walk.go()
+            with trace.within(next((each.trace for each in cohort if each.trace), "")):  # calls can name one
+                await walk.go()
         except BaseException as error:
             for ticket in cohort:
                 if not ticket.answer.done():

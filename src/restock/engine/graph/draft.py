@@ -91,7 +91,12 @@ def _kind(name: str, tree: Tree) -> str:
 
 
 def read_node(
-    name: str, tree: Tree, place: Tree, operations: Collection[str], rulebooks: Collection[str] | None
+    name: str,
+    tree: Tree,
+    place: Tree,
+    operations: Collection[str],
+    rulebooks: Collection[str] | None,
+    fresh: Collection[str] = (),
 ) -> Draft:
     """Read one node of our own form. Raises FlowError at the field that is wrong."""
     tree.mapping(f"the node '{name}'")
@@ -110,6 +115,13 @@ def read_node(
     draft.policy = fields.policy(tree, [] if draft.spread else [each for each, _ in draft.inputs])
     if fallback := tree.get("fallback"):
         draft.want(draft.policy.fallback, fallback)
+    if isinstance(draft.work, OperationCall) and draft.work.name in fresh:
+        for part in ("cache", "fallback"):
+            if stood_in := tree.get(part):
+                stood_in.refuse(
+                    f"{draft.work.name} must be asked: what it says changes with every order, and nothing may stand in.",
+                    f"Leave '{part}' out: without an answer the run fails, and is made again.",
+                )
     return draft
 
 

@@ -11,7 +11,7 @@ from restock.engine.graph.span import NodeSpan, RunTrace
 BAR = 40
 """Characters of the time line in a text: fits a terminal of 120 beside the names."""
 
-_MARKS = {"ok": "✓", "failed": "✗", "skipped": "-", "cancelled": "/", "fallback": "≈", "cached": "="}
+_MARKS = {"ok": "✓", "failed": "✗", "skipped": "-", "cancelled": "/", "fallback": "≈", "cached": "=", "stale": "~"}
 _SHAPES = {
     "operation": ("[", "]"),
     "rulebook": ("[[", "]]"),

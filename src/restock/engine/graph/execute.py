@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from random import Random
 
 from restock.core.clock import Clock
 from restock.core.errors import Unavailable
+from restock.engine.graph.cache import Cache
 from restock.engine.graph.model import COHORT_LIMIT, Context, Flow
 from restock.engine.graph.plan import Plan, Rulebook, Step, compile_flow
-from restock.engine.graph.policy import Cache, Call, Tools
+from restock.engine.graph.policy import Call, Tools
 from restock.engine.graph.run import CohortRecord, Dropped, Outcome, RunResult, listed, started_context
 from restock.engine.graph.trace import trace_of
 
@@ -239,13 +240,15 @@ class Executor:
         monotonic: Callable[[], int] = time.perf_counter_ns,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         seed: int | None = None,
+        distant: Collection[str] | None = None,
     ) -> None:
+        """`distant` are the operations that may be away; None: any of them."""
         self._operations = dict(operations)
         self._rulebook = rulebook
         self._clock = clock
         self._monotonic = monotonic
         random = Random(seed)  # noqa: S311 - spreads retries in time, guards no secret
-        self.tools = Tools(monotonic, sleep, random, Cache(monotonic), {})
+        self.tools = Tools(monotonic, sleep, random, Cache(monotonic), {}, distant)
         self._plans: dict[Flow, Plan] = {}
 
     def prepare(self, flow: Flow) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from restock.core import errors
+from restock.core.breaker import BreakerRule
 from restock.engine.graph.condition import ConditionError, parse_condition
 from restock.engine.graph.model import (
     MAX_ATTEMPTS,
     MAX_CACHE_TTL_S,
     MAX_WAIT_S,
-    BreakerRule,
     CacheRule,
     Condition,
     Literal,
@@ -150,15 +150,22 @@ def _breaker(tree: Tree) -> BreakerRule:
 
 def _cache(tree: Tree, inputs: Sequence[str]) -> CacheRule:
     tree.mapping("cache")
-    only(tree, ("ttl", "key"), "cache")
-    ttl, key = tree.get("ttl"), tree.get("key")
-    if ttl is None:
-        tree.refuse("cache needs 'ttl'.", "Write how long an answer lives, like ttl: 30s.")
+    only(tree, ("ttl", "stale", "key"), "cache")
+    ttl, stale, key = tree.get("ttl"), tree.get("stale"), tree.get("key")
+    if ttl is None and stale is None:
+        tree.refuse(
+            "cache needs 'ttl' or 'stale'.",
+            "Write how long an answer lives, like ttl: 30s, or may stand in for one that does not come, like stale: 1min.",
+        )
     members = names(key, "cache.key") if key else []
     for name, place in members:
         if inputs and name not in inputs:
             place.refuse(f"cache.key names '{name}', which is no input of this node.", nearest(name, list(inputs)))
-    return CacheRule(duration(ttl, "cache.ttl", MAX_CACHE_TTL_S), tuple(name for name, _ in members))
+    return CacheRule(
+        duration(ttl, "cache.ttl", MAX_CACHE_TTL_S) if ttl else 0.0,
+        tuple(name for name, _ in members),
+        duration(stale, "cache.stale", MAX_CACHE_TTL_S) if stale else 0.0,
+    )
 
 
 def policy(tree: Tree, inputs: Sequence[str]) -> Policy:

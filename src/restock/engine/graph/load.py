@@ -38,14 +38,15 @@ def load_flow(
     services: Mapping[str, str] | None = None,
     rulebooks: Collection[str] | None = None,
     read_file: Callable[[str], str | bytes] | None = None,
+    fresh: Collection[str] = (),
 ) -> Flow:
     """Read a flow in our own or the published form, YAML or JSON; `name` is the file's name, for messages.
 
     `operations` and `rulebooks` are the names a node may call (rulebooks None: not checked). `services` maps published
-    service hosts or node ids to operations. `read_file` gives the text of a subgraph's file. Raises FlowError, and then
-    nothing of the file was kept.
+    service hosts or node ids to operations. `read_file` gives the text of a subgraph's file. Of the operations in `fresh` no
+    answer may be kept and nothing may stand in. Raises FlowError, and then nothing of the file was kept.
     """
-    world = World(frozenset(operations), dict(services or {}), rulebooks, read_file)
+    world = World(frozenset(operations), dict(services or {}), rulebooks, read_file, frozenset(fresh))
     return _read(text, world, (name,))
 
 
@@ -58,11 +59,13 @@ class World:
         services: dict[str, str],
         rulebooks: Collection[str] | None,
         read_file: Callable[[str], str | bytes] | None,
+        fresh: frozenset[str],
     ) -> None:
         self.operations = operations
         self.services = services
         self.rulebooks = rulebooks
         self.read_file = read_file
+        self.fresh = fresh
 
 
 def _read(text: str | bytes, world: World, files: tuple[str, ...]) -> Flow:
@@ -160,7 +163,7 @@ class _Loading:
             place.refuse(f"There are two nodes '{name}'.", "Rename one.")
         if len(self._drafts) >= MAX_NODES:
             place.refuse(f"A flow has at most {MAX_NODES} nodes.", "Move some into a subgraph.")
-        draft = read_node(name, tree, place, self._world.operations, self._world.rulebooks)
+        draft = read_node(name, tree, place, self._world.operations, self._world.rulebooks, self._world.fresh)
         self._drafts[name] = draft
         for label, part in draft.inline.items():
             self._draft(f"{name}_{label}", part, part)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from restock.core.breaker import BreakerRule
 from restock.core.errors import InvalidInput
 
 MAX_NODES = 500
@@ -105,19 +106,15 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
-class BreakerRule:
-    """Opens after `failures` failed calls in a row, lets one call probe after `reset_s` seconds."""
-
-    failures: int
-    reset_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class CacheRule:
-    """Answers live `ttl_s` seconds under the values of the inputs named in `key` (all inputs when empty)."""
+    """Answers live `ttl_s` seconds under the values of the inputs named in `key` (all inputs when empty).
+
+    For `stale_s` more they stand in where their operation is away; with a `ttl_s` of 0 it is always asked first.
+    """
 
     ttl_s: float
     key: tuple[str, ...] = ()
+    stale_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

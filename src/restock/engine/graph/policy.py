@@ -7,122 +7,35 @@ called again, the others keep their answers. When the first call answers at once
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from random import Random
 
+from restock.core.breaker import Breaker, BreakerOpen, BreakerRule
 from restock.core.errors import DeadlinePassed, Unavailable
-from restock.engine.graph.model import BreakerRule, CacheRule, Policy, Retry
+from restock.engine.graph.cache import Cache, frozen
+from restock.engine.graph.model import CacheRule, Policy, Retry
 from restock.engine.graph.reference import Getter, getter
 from restock.engine.graph.run import Outcome, error_of, listed
 
-CACHED_ENTRIES = 10_000
-"""Answers kept by one executor; at 1 KB each 10 MB. The least recently used goes first."""
+CALLS_PER_RETRY = 10
+"""First calls of an operation that pay for one retry."""
 
-NS_PER_S = 1_000_000_000
+RETRIES_SAVED = 10
+"""Retries that are always paid for: a single caller whose neighbour starts anew tries as often as its flow says."""
 
 Call = Callable[[Sequence[Mapping[str, object]]], object]
 """One result per item, now or awaited."""
 
 
-class BreakerOpen(Unavailable):
-    """The operation failed too often and rests; nothing was called. `retry_after_s` says when to try again."""
+class StandIn(Unavailable):
+    """Why an answer is not of now: the operation is away, and what it said `age_s` seconds ago stands in."""
 
-    code = "breaker-open"
+    code = "stale"
 
-    def __init__(self, name: str, retry_after_s: float) -> None:
-        super().__init__(f"'{name}' rests after repeated failures.", remedy=f"Try again in {retry_after_s:.1f} s.")
-        self.retry_after_s = retry_after_s
-
-
-class Breaker:
-    """Closed: calls pass. Open: refused until `reset_s` are over. Half open: one call probes, its result decides."""
-
-    def __init__(self, name: str, rule: BreakerRule, monotonic: Callable[[], int]) -> None:
-        self._name = name
-        self._rule = rule
-        self._now = monotonic
-        self._failures = 0
-        self._opened = -1
-        self._probing = False
-
-    @property
-    def state(self) -> str:
-        """`closed`, `open` or `half-open`."""
-        if self._opened < 0:
-            return "closed"
-        return "open" if self._rest_ns() > 0 else "half-open"
-
-    def _rest_ns(self) -> int:
-        return self._opened + int(self._rule.reset_s * NS_PER_S) - self._now()
-
-    def enter(self) -> None:
-        """Ask to call. Raises BreakerOpen when the operation rests or another call is probing."""
-        if self._opened < 0:
-            return
-        rest = self._rest_ns()
-        if rest > 0 or self._probing:
-            raise BreakerOpen(self._name, max(rest, 0) / NS_PER_S)
-        self._probing = True
-
-    def leave(self, ok: bool) -> None:
-        """Report a finished call."""
-        self._probing = False
-        if ok:
-            self._failures, self._opened = 0, -1
-            return
-        self._failures += 1
-        if self._opened >= 0 or self._failures >= self._rule.failures:
-            self._opened = self._now()
-
-    def abandon(self) -> None:
-        """Report a call that was cancelled: it says nothing about the operation."""
-        self._probing = False
-
-
-class Cache:
-    """Answers by operation and inputs, each with its time to live, bounded by use."""
-
-    def __init__(self, monotonic: Callable[[], int], limit: int = CACHED_ENTRIES) -> None:
-        self._now = monotonic
-        self._limit = limit
-        self._entries: OrderedDict[object, tuple[int, object]] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def get(self, key: object) -> tuple[object] | None:
-        """Give the answer in a one-element tuple, or None when there is none that still lives."""
-        entry = self._entries.get(key)
-        if entry is None:
-            return None
-        if entry[0] <= self._now():
-            del self._entries[key]
-            return None
-        self._entries.move_to_end(key)
-        return (entry[1],)
-
-    def put(self, key: object, value: object, ttl_s: float) -> None:
-        """Keep an answer for `ttl_s` seconds."""
-        self._entries[key] = (self._now() + int(ttl_s * NS_PER_S), value)
-        self._entries.move_to_end(key)
-        if len(self._entries) > self._limit:
-            self._entries.popitem(last=False)
-
-
-def frozen(value: object) -> object:
-    """Give a hashable stand-in that is equal exactly when the values are equal and of like kind."""
-    if isinstance(value, Mapping):
-        return ("map", tuple(sorted((str(name), frozen(member)) for name, member in value.items())))
-    if isinstance(value, list | tuple):
-        return ("list", tuple(frozen(member) for member in value))
-    if isinstance(value, bool) or value is None:
-        return ("word", str(value))
-    if isinstance(value, int | Decimal | float):
-        return ("number", value)
-    return (type(value).__name__, value) if isinstance(value, str | bytes) else ("text", repr(value))
+    def __init__(self, age_s: float, error: Exception) -> None:
+        super().__init__(f"The answer of {age_s:.1f} s ago stands in: {error}")
+        self.age_s = age_s
 
 
 def is_listed(error: Exception, names: Sequence[str]) -> bool:
@@ -136,6 +49,25 @@ def pause_s(retry: Retry, failed_attempts: int, random: Random) -> float:
     return full * (1 - retry.jitter * random.random())
 
 
+class RetryBudget:
+    """Lets through as many retries as a tenth of the calls of late: many failures at once must not become twice the load."""
+
+    def __init__(self) -> None:
+        self._tenths = RETRIES_SAVED * CALLS_PER_RETRY
+
+    def called(self) -> None:
+        """Count a first call."""
+        if self._tenths < RETRIES_SAVED * CALLS_PER_RETRY:
+            self._tenths += 1
+
+    def spend(self) -> bool:
+        """Tell whether a retry may be made, and count it."""
+        if self._tenths < CALLS_PER_RETRY:
+            return False
+        self._tenths -= CALLS_PER_RETRY
+        return True
+
+
 @dataclass(frozen=True)
 class Tools:
     """What governors of one executor share."""
@@ -145,6 +77,19 @@ class Tools:
     random: Random
     cache: Cache
     breakers: dict[tuple[str, BreakerRule], Breaker]
+    distant: Collection[str] | None = None
+    """Operations that may be away; None: any of them."""
+    budgets: dict[str, RetryBudget] = field(default_factory=dict)
+
+    def budget(self, name: str) -> RetryBudget:
+        """Give the budget for retries of an operation, which all flows share."""
+        return self.budgets.setdefault(name, RetryBudget())
+
+    def keeps(self, name: str, rule: CacheRule | None) -> CacheRule | None:
+        """Give the rule, unless it only provides for an absence that cannot be: then keeping answers is for nothing."""
+        if rule is None or rule.ttl_s or self.distant is None or name in self.distant:
+            return rule
+        return None
 
     def breaker(self, name: str, rule: BreakerRule) -> Breaker:
         """Give the breaker of an operation: one for all flows that protect it alike."""
@@ -176,6 +121,8 @@ class Governor:
         self._policy = policy
         self._call = call
         self._tools = tools
+        self._budget = tools.budget(name) if policy.retry else None
+        self._cached = tools.keeps(name, policy.cache)
         self._breaker = tools.breaker(name, policy.breaker) if policy.breaker else None
         self._fallback: Getter | None = None if policy.fallback is None else getter(policy.fallback)
 
@@ -184,10 +131,12 @@ class Governor:
     ) -> list[object] | Coroutine[object, object, list[object]]:
         """Call the operation for the items; gives the results at once when they are there, else a coroutine of them."""
         job = _Job(items, contexts)
-        if self._policy.cache:
-            self._look_up(job, self._policy.cache)
+        if self._cached:
+            self._look_up(job, self._cached)
         if not job.pending:
             return self._close(job)
+        if self._budget:
+            self._budget.called()
         answer = self._ask(job)
         if isinstance(answer, Awaitable) or self._absorb(job, answer):
             return self._go_on(job, answer)
@@ -198,7 +147,7 @@ class Governor:
         if isinstance(answer, Awaitable):
             again = self._absorb(job, await self._in_time(answer, job))
         retry = self._policy.retry
-        while again and retry is not None:
+        while again and retry is not None and self._budget is not None and self._budget.spend():
             await self._tools.sleep(pause_s(retry, max(job.attempts[i] for i in job.pending), self._tools.random))
             answer = self._ask(job)
             if isinstance(answer, Awaitable):
@@ -233,7 +182,7 @@ class Governor:
         """Take in the answer for the pending items; say whether any of them is to be tried again."""
         retry = self._policy.retry
         results = listed(answer, len(job.pending), self._name)
-        if not self._breaker and not self._policy.cache and job.is_new and not any(map(_is_noted, results)):
+        if not self._breaker and not self._cached and job.is_new and not any(map(_is_noted, results)):
             job.results, job.pending, job.plain = results, [], True
             return False
         job.is_new = False
@@ -271,13 +220,13 @@ class Governor:
     def _close(self, job: _Job) -> list[object]:
         if job.plain:
             return job.results
-        rule = self._policy.cache
+        rule = self._cached
         for index, result in enumerate(job.results):
             error = error_of(result)
             if index in job.twins or (job.attempts[index] == 0 and error is None):
                 continue
             if error is None and rule:
-                self._tools.cache.put(job.keys[index], _value(result), rule.ttl_s)
+                self._tools.cache.put(job.keys[index], _value(result), rule)
             job.results[index] = self._told(result, error, job, index)
         for index, first in job.twins.items():
             job.results[index] = job.results[first]
@@ -289,6 +238,11 @@ class Governor:
         children = result.children if isinstance(result, Outcome) else ()
         if error is None:
             return result if attempts == 1 else Outcome(_value(result), attempts=attempts, children=children)
+        if self._cached and _is_transient(error) and (kept := self._tools.cache.stand_in(job.keys[index])):
+            value, age_s = kept
+            return Outcome(value, None, attempts=attempts, status="stale", children=children).because(
+                StandIn(age_s, error)
+            )
         if self._fallback is None:
             return Outcome(None, error, attempts=attempts, status="failed", children=children)
         try:

@@ -13,9 +13,10 @@ from restock.core.clock import timestamp
 class NodeSpan(NamedTuple):
     """What one node did in one run.
 
-    `status` is ok, failed, skipped, cancelled, fallback or cached. `started_ms` and `ended_ms` count from the start of
-    the walk and are None when the node did not start. `attempts` counts calls (0 when cached or not called). `error` is
-    set for failed nodes and for the failure that a fallback covers. `children` are the nodes a control node ran.
+    `status` is ok, failed, skipped, cancelled, fallback, cached or stale. `started_ms` and `ended_ms` count from the start
+    of the walk and are None when the node did not start. `attempts` counts calls (0 when cached or not called). `error` is
+    set for failed nodes and for the failure that a fallback covers, or an answer of before, whose age it tells. `children`
+    are the nodes a control node ran.
     """
 
     node: str

@@ -81,7 +81,7 @@ def _span(index: int, node: Node, run: RunResult, record: CohortRecord, base: in
         status=status,
         error=_explained(error),
         inputs=_shown_inputs(node, record.readers[index], run) if begun else {},
-        outputs=run.context.get(node.id) if status in ("ok", "cached", "fallback") else None,
+        outputs=run.context.get(node.id) if status in ("ok", "cached", "stale", "fallback") else None,
         children=tuple(children),
     )
 

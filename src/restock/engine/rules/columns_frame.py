@@ -17,7 +17,7 @@ from restock.engine.rules.columns import WORD, ColumnsProgram
 from restock.engine.rules.columns_expressions import scaled_number
 from restock.engine.rules.columns_given import INT64_DIGITS, given_columns
 from restock.engine.rules.columns_inputs import columns_read
-from restock.engine.rules.columns_polars import CAREFUL, PolarsAlgebra, decide_lazily, word_names
+from restock.engine.rules.columns_polars import CAREFUL, PolarsAlgebra, PolarsColumns, word_names
 from restock.engine.rules.decision import Decision
 from restock.engine.rules.evaluator import Evaluator
 from restock.engine.rules.ir import Field
@@ -53,7 +53,7 @@ def decide_frame(evaluator: Evaluator, frame: polars.LazyFrame, *, keep: bool = 
     columns = columns or [polars.col(name).alias(_AT) for name in schema.names()[:1]]  # something must tell the height
     given = given_columns(program, schema, _FACT)
     carried = [*(_KEPT + name for name in finish.kept), *(_FACT + name for name in finish.facts)]
-    decided = decide_lazily(program, frame.select(columns), given, carried)
+    decided = PolarsColumns(program, given).decide(frame.select(columns), carried)
     return decided.with_columns(finish.shown()).map_batches(finish, schema=finish.schema, streamable=True)
 
 

@@ -111,24 +111,30 @@ def code_type(count: int) -> type[polars.DataType]:
     return polars.UInt8 if count <= 1 << 8 else polars.UInt16 if count <= 1 << 16 else polars.UInt32
 
 
-def decide_lazily(
-    program: ColumnsProgram, frame: polars.LazyFrame, given: Mapping[str, Given], keep: Sequence[str] = ()
-) -> polars.LazyFrame:
-    """Add the layers to a frame; gives `keep`, the outputs, `fired` or `fired_1…`, and `#careful`.
+class PolarsColumns:
+    """A program written once as expressions over a frame's columns; frames without end can be decided by it."""
 
-    The expressions of `given` read the frame's columns. Outputs are scaled int64, bools, codes or texts.
-    """
-    algebra = PolarsAlgebra(len(program.texts.known))
-    layers = _Layers(algebra, frame)
-    done = complete(program, algebra, given)
-    inputs = layers.settle({f"#{name}": column for name, column in done.columns.items()})
-    flagged = layers.settle({"##incomplete": done.careful})["##incomplete"]
-    decided = program.walk(algebra, {name[1:]: column for name, column in inputs.items()}, layers.settle)
-    ends = _ends(program, algebra, decided)
-    careful = algebra.literal(decided.careful, "bool") | flagged
-    return layers.frame.with_columns(careful.alias(CAREFUL), *ends).select(
-        *keep, *(_name(one) for one in ends), CAREFUL
-    )
+    def __init__(self, program: ColumnsProgram, given: Mapping[str, Given]) -> None:
+        """Write the layers; the expressions of `given` read the frame's columns."""
+        algebra = PolarsAlgebra(len(program.texts.known))
+        layers = _Layers()
+        done = complete(program, algebra, given)
+        inputs = layers.settle({f"#{name}": column for name, column in done.columns.items()})
+        flagged = layers.settle({"##incomplete": done.careful})["##incomplete"]
+        decided = program.walk(algebra, {name[1:]: column for name, column in inputs.items()}, layers.settle)
+        ends = _ends(program, algebra, decided)
+        careful = algebra.literal(decided.careful, "bool") | flagged
+        self._layers: list[list[polars.Expr]] = [*layers.written, [careful.alias(CAREFUL), *ends]]
+        self._results: list[polars.Expr | str] = [*(_name(one) for one in ends), CAREFUL]
+
+    def decide(self, frame: polars.LazyFrame, keep: Sequence[str] = ()) -> polars.LazyFrame:
+        """Add the layers to a frame; gives `keep`, the outputs, `fired` or `fired_1…`, and `#careful`.
+
+        Outputs are scaled int64, bools, codes or texts.
+        """
+        for layer in self._layers:
+            frame = frame.with_columns(layer)
+        return frame.select(*keep, *self._results)
 
 
 def _name(one: polars.Expr) -> polars.Expr:
@@ -139,20 +145,19 @@ def _name(one: polars.Expr) -> polars.Expr:
 
 
 class _Layers:
-    """Materialises layers; what is fixed stays fixed."""
+    """Collects layers; what is fixed stays fixed."""
 
-    def __init__(self, algebra: PolarsAlgebra, frame: polars.LazyFrame) -> None:
+    def __init__(self) -> None:
         import polars  # noqa: PLC0415 - as above
 
-        self.frame = frame
-        self._algebra = algebra
+        self.written: list[list[polars.Expr]] = []
         self._column = polars.col
 
     def settle(self, values: dict[str, Column]) -> dict[str, Column]:
         fixed = {name: value for name, value in values.items() if isinstance(value, bool | int | str)}
         named = [value.alias(name) for name, value in values.items() if name not in fixed]
         if named:
-            self.frame = self.frame.with_columns(named)
+            self.written.append(named)
         return {name: fixed[name] if name in fixed else self._column(name) for name in values}
 
 

@@ -15,7 +15,7 @@ from restock.engine.rules.columns import WORD, ColumnsProgram
 from restock.engine.rules.columns_expressions import scaled_number
 from restock.engine.rules.columns_inputs import Given
 from restock.engine.rules.columns_numpy import NumpyColumns
-from restock.engine.rules.columns_polars import CAREFUL, code_type, decide_lazily, word_names
+from restock.engine.rules.columns_polars import CAREFUL, PolarsColumns, code_type, word_names
 from restock.engine.rules.decision import Decision
 from restock.engine.rules.evaluator import Evaluator
 from restock.engine.rules.facts import Facts, encodable
@@ -124,7 +124,7 @@ def by_polars(program: ColumnsProgram, columns: Mapping[str, Sequence[RowValue]]
         polars.Series(one.name, columns[one.name], dtype=types[one.name]) for one in program.inputs
     )
     given = {one.name: Given(polars.col(one.name), inside=True) for one in program.inputs}
-    done = decide_lazily(program, frame.lazy(), given).collect()
+    done = PolarsColumns(program, given).decide(frame.lazy()).collect()
     outputs = {one.name: done.get_column(one.name).to_list() for one in program.outputs}
     words = [done.get_column(name).to_list() for name in word_names(len(program.rules))]
     return _rows(program, outputs, words, done.get_column(CAREFUL).to_list())

@@ -161,7 +161,8 @@ class ExpressionTyper:
             right = self.typed(node.right, "text", "'+' joins two texts or adds two numbers")
             return Apply("text", "join", (left, right), place)
         left = self._required(left, "number", node.left.place, f"'{operator}' takes numbers")
-        return Arithmetic(operator, left, self.typed(node.right, "number", f"'{operator}' takes numbers"), place)
+        right = self.typed(node.right, "number", f"'{operator}' takes numbers")
+        return Arithmetic(operator, left, self._divisor(right) if operator == "%" else right, place)
 
     def _comparison(self, node: Binary) -> Expr:
         if isinstance(node.right, Null) and node.operator in ("==", "!="):
@@ -233,11 +234,14 @@ class ExpressionTyper:
         reason = f"'{function}' takes a number"
         if isinstance(inner, Binary) and inner.operator == "/":
             operand = self.typed(inner.left, "number", reason)
-            divisor = self.typed(inner.right, "number", reason)
-            if isinstance(divisor, Const) and divisor.value == 0:
-                raise self._error(divisor.place, "This divides by zero.")
+            divisor = self._divisor(self.typed(inner.right, "number", reason))
             return Rounded(operand, divisor, decimals, mode, node.place)
         return Rounded(self.typed(inner, "number", reason), None, decimals, mode, node.place)
+
+    def _divisor(self, node: Expr) -> Expr:
+        if isinstance(node, Const) and node.value == 0:
+            raise self._error(node.place, "This divides by zero.")
+        return node
 
     def _decimals(self, node: Expression) -> int:
         value = node.value if isinstance(node, Literal) else None

@@ -24,7 +24,7 @@ from restock.engine.stream.port import (
 )
 from restock.engine.stream.retention import Retainer
 from restock.engine.stream.rough import RoughLog
-from restock.engine.stream.subscriber import Subscriber
+from restock.engine.stream.subscriber import Subscriber, Unfit
 from restock.engine.stream.tables import (
     block_table,
     create_blocks,
@@ -57,6 +57,7 @@ __all__ = [
     "Subscriber",
     "TopicFacts",
     "TopicPartition",
+    "Unfit",
     "Waiting",
     "Watermarks",
     "block_table",

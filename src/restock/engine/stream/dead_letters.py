@@ -11,7 +11,7 @@ more in the partition it came from, with its event id: groups that handled it dr
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 import msgspec
@@ -38,6 +38,9 @@ BEGINNING = 64 << 10
 _PREFIX = "dlq-"
 _BYTES = "bytes"
 """Length of the value of which only the beginning is kept."""
+
+
+Parked = Callable[[str, Record, Exception, int], None]
 
 
 class _Verdict(msgspec.Struct):
@@ -77,6 +80,8 @@ class DeadLetters:
     def __init__(self, stream: Stream, clock: Clock) -> None:
         self._stream = stream
         self._clock = clock
+        self.observers: list[Parked] = []
+        """Told of every record that is parked: the group, the record, why, and after how many attempts."""
 
     def of(self, group: str) -> OnBad:
         """Give what parks the bad records of a group: the `on_bad` of its subscriber."""
@@ -93,6 +98,8 @@ class DeadLetters:
                 f"{_PREFIX}error": f"{type(error).__name__}: {error}"[:MAX_REASON],
             }
             await self._stream.publish_to([(0, _parked(topic, record, origin))])
+            for observe in self.observers:
+                observe(group, record, error, attempts)
 
         return park
 

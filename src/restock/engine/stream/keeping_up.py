@@ -23,9 +23,10 @@ TRANSIENT = (Unavailable, StorageFull)
 
 
 class KeepingUp:
-    """The state of a consumer that runs for ever."""
+    """The state of a consumer that runs for ever; `aside` as of `Pace`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, aside: bool = False) -> None:
+        self._aside = aside
         self.retrying: RestockError | None = None
         """The transient failure that is being tried again, while it lasts."""
         self.stopped: dict[TopicPartition, Exception] = {}
@@ -40,7 +41,7 @@ class KeepingUp:
     async def _keep_up(self, take: Callable[[], Awaitable[int]], wait: Callable[[float], Awaitable[object]]) -> None:
         """Take batches until cancelled. A transient failure is retried with back-off; another one ends it: `problem`."""
         self._failure = None
-        pause, pace = RETRY_SECONDS, Pace()
+        pause, pace = RETRY_SECONDS, Pace(aside=self._aside)
         while True:
             pace.begin()
             try:

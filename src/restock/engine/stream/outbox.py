@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
+from time import perf_counter_ns
 from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Table, bindparam, delete, func, insert, select
 
+from restock.core import trace
 from restock.core.clock import Clock, SystemClock, timestamp
 from restock.core.errors import RestockError
 from restock.core.event import Event
@@ -24,7 +26,7 @@ from restock.engine.database import Database, Row, Statement, Transaction
 from restock.engine.stream.checks import check_message
 from restock.engine.stream.codec import encode
 from restock.engine.stream.pace import Pace
-from restock.engine.stream.port import EVENT_ID_HEADER, MAX_KEY_BYTES, MAX_MESSAGE_BYTES, Message, Stream
+from restock.engine.stream.port import EVENT_ID_HEADER, MAX_KEY_BYTES, MAX_MESSAGE_BYTES, Message, Position, Stream
 
 RELAY_BATCH = 2_000
 """Events per publish: large enough that two disk flushes cost little each, small enough to hold a lock under 20 ms."""
@@ -69,12 +71,13 @@ class Backlog(NamedTuple):
 
 
 class Waiting(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """An event as it waits: encoded, and checked to be what every stream takes."""
+    """An event as it waits: encoded, and checked to be what every stream takes; `trace` is its traceparent, or empty."""
 
     event_id: str
     topic: str
     key: str
     value: bytes
+    trace: str = ""
 
 
 class Packed(NamedTuple):
@@ -110,12 +113,19 @@ class Outbox:
         self.forget = Statement(delete(table).where(columns.seq.between(bindparam("first"), bindparam("last"))))
         self._backlog = Statement(select(func.sum(columns.events), func.min(columns.created_at)).select_from(table))
 
-    async def add(self, tx: Transaction, events: Sequence[Event]) -> None:
+    async def add(self, tx: Transaction, events: Sequence[Event], traceparent: str = "") -> None:
         """Write the events in this unit, in their order; they are published once it is committed.
 
-        Raises InvalidInput for an event that no stream would take, so that the unit fails and not the relay.
+        They belong to the trace of what caused them, or else to the given one. Raises InvalidInput for an event that no
+        stream would take, so that the unit fails and not the relay.
         """
-        await self.add_encoded(tx, [Waiting(one.event_id, one.topic, one.key, encode(one)) for one in events])
+        await self.add_encoded(
+            tx,
+            [
+                Waiting(one.event_id, one.topic, one.key, encode(one), trace.of(one.causation_id) or traceparent)
+                for one in events
+            ],
+        )
 
     async def add_encoded(self, tx: Transaction, events: Sequence[Waiting]) -> None:
         """Write events whose values are those of `restock.engine.stream.encode`. Raises InvalidInput."""
@@ -136,10 +146,18 @@ class Outbox:
 class Relay:
     """Moves the events of one outbox to the stream, in the form that `framed` gives them if there is one.
 
-    Its durable write is named `relay.delete`.
+    Its durable write is named `relay.delete`. `aside` as of `Pace`.
     """
 
-    def __init__(self, database: Database, outbox: Outbox, stream: Stream, framed: Framed | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        outbox: Outbox,
+        stream: Stream,
+        framed: Framed | None = None,
+        *,
+        aside: bool = False,
+    ) -> None:
         self.problem: RestockError | None = None
         self._database = database
         self._outbox = outbox
@@ -148,6 +166,7 @@ class Relay:
         self._told = asyncio.Event()
         self._turn = asyncio.Lock()
         self._most = FIRST_BATCH
+        self._aside = aside
 
     def notify(self) -> None:
         """Tell the relay that events were committed; it wakes at once."""
@@ -171,7 +190,7 @@ class Relay:
 
     async def run(self) -> None:
         """Publish for ever, until cancelled. A failure is kept in `problem` and tried again with back-off."""
-        pause, pace = RETRY_SECONDS, Pace()
+        pause, pace = RETRY_SECONDS, Pace(aside=self._aside)
         while True:
             self._told.clear()
             pace.begin()
@@ -198,7 +217,9 @@ class Relay:
             messages = [_message(event) for row in rows for event in self._outbox.events_in(row[2])]
             if self._framed is not None:
                 messages = await _each_framed(messages, self._framed)
-            await self._stream.publish(messages)
+            began = perf_counter_ns()
+            places = await self._stream.publish(messages)
+            _record(self.name, began, messages, places)
             runs = _runs([row[0] for row in rows])
 
             async def forget(tx: Transaction) -> None:
@@ -259,7 +280,23 @@ def _within(rows: list[Row], most: int) -> list[Row]:
 
 
 def _message(event: Waiting) -> Message:
-    return Message(event.topic, event.key, event.value, {EVENT_ID_HEADER: event.event_id})
+    headers = {EVENT_ID_HEADER: event.event_id}
+    if event.trace:
+        headers[trace.TRACEPARENT] = event.trace
+    return Message(event.topic, event.key, event.value, headers)
+
+
+def _record(name: str, began: int, messages: Sequence[Message], places: Sequence[Position]) -> None:
+    """Leave a span for each event of a sampled trace."""
+    for message, place in zip(messages, places, strict=True):
+        parent = message.headers.get(trace.TRACEPARENT)
+        if parent and trace.is_sampled(parent):
+            told = {"event_id": message.headers[EVENT_ID_HEADER], "database": name, **_told(place)}
+            trace.record(trace.child(parent), parent, f"publish {place.topic}", began, told, kind="producer")
+
+
+def _told(place: Position) -> dict[str, str]:
+    return {"topic": place.topic, "partition": str(place.partition), "offset": str(place.offset)}
 
 
 async def _each_framed(messages: list[Message], framed: Framed) -> list[Message]:

@@ -23,12 +23,20 @@ FULL_ROUND = 500
 SHORT_REST_SECONDS = 0.01
 """Longest rest after a round of few events: four services carry an order to its purchase, each rests in between."""
 
+ASIDE_SECONDS = 0.1
+"""Rest after a round of few events for who stands beside that way: it gathers what comes in a blink, and what comes after a
+pause travels at once."""
+
 
 class Pace:
-    """Measures rounds and rests between them. Use `begin` before a round that did something, `rest` after it."""
+    """Measures rounds and rests between them. Use `begin` before a round that did something, `rest` after it.
 
-    def __init__(self) -> None:
+    With `aside`, nobody waits for single events: after few of them it rests for `ASIDE_SECONDS`.
+    """
+
+    def __init__(self, *, aside: bool = False) -> None:
         self._began = 0.0
+        self._aside = aside
 
     def begin(self) -> None:
         """A round begins."""
@@ -36,5 +44,8 @@ class Pace:
 
     async def rest(self, events: int) -> None:
         """Leave the others their turn, after a round of so many events."""
+        if self._aside and events < FULL_ROUND:
+            await asyncio.sleep(ASIDE_SECONDS)
+            return
         longest = max(SHORT_REST_SECONDS, LONGEST_REST_SECONDS * min(1.0, events / FULL_ROUND))
         await asyncio.sleep(min(longest, REST_SHARE * (time.perf_counter() - self._began)))

@@ -11,23 +11,25 @@ So the effect happens exactly once (inbox), and the follow-up in `after` at leas
 a partition is kept in both. Several subscribers of a group, in this process or others, share its partitions.
 
 A transient failure (Unavailable, StorageFull) is tried again with the whole batch, for ever: order is kept, the lag tells.
-Any other failure is looked for event by event; the one that fails `TRIES` times, and a record that is no event, go to
-`on_bad`, which parks them, and the partition goes on behind. When nothing but failures come, the partition stops: then the
-handler is wrong and not the records.
+A handler that finds fault with events names them (`Unfit`): these go to `on_bad`, which parks them, the others are handled.
+Any other failure is looked for event by event; the one that fails `TRIES` times, and a record that is no event, are parked
+too, and the partition goes on behind. When nothing but failures come, the partition stops: then the handler is wrong and not
+the records.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from restock.core.errors import InvalidInput
+from restock.core.errors import InvalidInput, RestockError
 from restock.engine.database import Database, Transaction
 from restock.engine.stream.codec import decode
 from restock.engine.stream.inbox import Inbox
 from restock.engine.stream.keeping_up import TRANSIENT, KeepingUp
 from restock.engine.stream.port import Fenced, Record, Stream, TopicPartition
+from restock.engine.stream.traced import traced
 
 BATCH = 500
 """Events per unit: shares two disk flushes well, and a unit of a few milliseconds does not starve other writers."""
@@ -46,6 +48,14 @@ class Identified(Protocol):
     def event_id(self) -> str:
         """By which a second delivery is recognised."""
         ...
+
+
+class Unfit(Exception):
+    """A handler refuses events for what they say, each by its identifier with the reason; the unit is undone."""
+
+    def __init__(self, reasons: Mapping[str, RestockError]) -> None:
+        super().__init__(*reasons.values())
+        self.reasons = reasons
 
 
 TURNS_TO_COMMIT = 2
@@ -76,11 +86,13 @@ async def refuse(_record: Record, error: Exception, _attempts: int = 1, /) -> No
 class Subscriber(KeepingUp):
     """One consumer of one group.
 
-    `handler(tx, events)` makes the effect and may await nothing but `tx`. `after(events)` is awaited after the effect was
+    `handler(tx, events)` makes the effect, may await nothing but `tx`, and raises Unfit for events that it refuses before it
+    writes. `after(events)` is awaited after the effect was
     committed and before the offsets are. `on_bad(record, error, attempts)` parks a record and returns to go on behind
     it; when it raises, that partition stops there, loudly, and the others go on. With `types` given, records that name none
     of them anywhere are passed over without being read: reading costs more than looking. `reading(record)` gives what the
     handler gets for a record and raises InvalidInput for one that is no event: whoever needs a part of it only reads that.
+    `aside` says that no purchase waits for this consumer, so it may gather events for a moment (`Pace`).
     """
 
     def __init__(
@@ -98,8 +110,9 @@ class Subscriber(KeepingUp):
         on_bad: OnBad = refuse,
         batch: int = BATCH,
         at_once: int = 1,
+        aside: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(aside=aside)
         self.group = group
         self.topics = tuple(topics)
         self._stream = stream
@@ -232,14 +245,32 @@ class Subscriber(KeepingUp):
         else:
             given, done = list(zip(records, events, strict=True)), records
         try:
-            await self._effect(given)
+            await self._effect_of_fit(given)
         except TRANSIENT:
             raise
         except Exception:
             await self._one_by_one(given)
-            return [record for record in done if not self._is_behind(record)]
-        self._parked.clear()
-        return done
+        else:
+            self._parked.clear()
+        return [record for record in done if not self._is_behind(record)] if self.stopped else done
+
+    async def _effect_of_fit(self, given: _Given) -> None:
+        """Make the effect of the events that the handler does not refuse, and park the others."""
+        refused = True
+        while refused:
+            try:
+                await self._effect(given)
+            except Unfit as unfit:
+                for record, event in given:
+                    if event.event_id in unfit.reasons and not self._is_behind(record):
+                        await self._put_aside(record, unfit.reasons[event.event_id], 1)
+                given = [
+                    (record, event)
+                    for record, event in given
+                    if event.event_id not in unfit.reasons and not self._is_behind(record)
+                ]
+            else:
+                refused = False
 
     async def _given(self, records: list[Record]) -> tuple[_Given, list[Record]]:
         """Read record by record: give those to be handled, and all that are done with once these are."""
@@ -266,7 +297,7 @@ class Subscriber(KeepingUp):
                 continue
             for attempt in range(1, TRIES + 1):
                 try:
-                    await self._effect([(record, event)])
+                    await self._effect_of_fit([(record, event)])
                 except TRANSIENT:
                     raise
                 except Exception as error:
@@ -277,21 +308,29 @@ class Subscriber(KeepingUp):
                     break
 
     async def _park(self, record: Record, error: Exception, attempts: int = 1) -> bool:
-        """Give a record to `on_bad`; say whether it took it. Otherwise the partition stops there."""
+        """Give a record to `on_bad`; say whether it took it. Otherwise, or after too many, the partition stops there."""
         place = (record.topic, record.partition)
         self._parked[place] = self._parked.get(place, 0) + 1
+        if self._parked[place] > PARKED_IN_A_ROW:
+            self._stop(record, error)
+            return False
+        return await self._put_aside(record, error, attempts)
+
+    async def _put_aside(self, record: Record, error: Exception, attempts: int) -> bool:
         try:
-            if self._parked[place] > PARKED_IN_A_ROW:
-                raise error
             await self._on_bad(record, error, attempts)
         except TRANSIENT:
             raise
         except Exception as refusal:
-            self.stopped[place] = refusal
-            self._stopped_at[place] = record.offset
-            self._consumer.pause(place)
+            self._stop(record, refusal)
             return False
         return True
+
+    def _stop(self, record: Record, error: Exception) -> None:
+        place = (record.topic, record.partition)
+        self.stopped[place] = error
+        self._stopped_at[place] = record.offset
+        self._consumer.pause(place)
 
     def _is_behind(self, record: Record) -> bool:
         """Tell whether the record stands at or behind one that stopped its partition."""
@@ -319,9 +358,10 @@ class Subscriber(KeepingUp):
             if once:
                 await self._handler(tx, once)
 
-        await self._database.write(f"consume.{self.group}", consume)
-        if self._after is not None:
-            await self._after(events)
+        async with traced(given, f"consume {self.group}"):
+            await self._database.write(f"consume.{self.group}", consume)
+            if self._after is not None:
+                await self._after(events)
 
 
 def _firsts(events: list[Identified], fresh: set[str]) -> list[Identified]:

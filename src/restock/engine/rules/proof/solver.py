@@ -15,8 +15,8 @@ from restock.core.errors import Unavailable
 TIMEOUT_SECONDS: Final = 10
 """Longest time for one query. A proof that needs more is rare; it is told as unknown and never taken for a proof."""
 
-QUICK_MILLISECONDS: Final = 150
-"""Longest time for a nicer example when there is one already."""
+QUICK_STEPS: Final = 400_000
+"""Most steps of the solver for a nicer example when there is one already; steps, not time, so that it is the same again."""
 
 ATTEMPTS: Final = ((False, 1), (True, 1), (False, TIMEOUT_SECONDS), (True, TIMEOUT_SECONDS))
 """In which order reals and the decimal grid are asked, and how long: what one cannot do the other often does at once."""
@@ -63,18 +63,22 @@ class Query:
 
     def examples(self, model: Model, *wanted: Term) -> list[Model]:
         """Give a model that also has what is wanted, if it is found quickly, and then the one there is."""
-        verdict, better = self.ask(*wanted, milliseconds=QUICK_MILLISECONDS)
+        verdict, better = self.ask(*wanted, steps=QUICK_STEPS)
         return [better, model] if verdict == "sat" else [model]
 
     def add(self, *facts: Term) -> None:
         """Add facts for all questions that follow."""
         self._solver.add(*facts)
 
-    def ask(self, *wanted: Term, milliseconds: int = 0) -> tuple[Verdict, Model]:
-        """Ask whether everything wanted can hold with the facts, in the usual time or another; with sat comes a model."""
+    def ask(self, *wanted: Term, milliseconds: int = 0, steps: int = 0) -> tuple[Verdict, Model]:
+        """Ask whether everything wanted can hold with the facts, in the usual time or another; with sat comes a model.
+
+        `steps` bounds the solver's work too; 0 does not.
+        """
         self._solver.push()
         try:
             self._solver.set("timeout", milliseconds or self._milliseconds)
+            self._solver.set("rlimit", steps)
             self._solver.add(*wanted)
             answer = self._solver.check()
             if answer == z3.sat:

@@ -1,0 +1,121 @@
+"""What we need of the driver beyond its public methods, in this file only; its version is locked.
+
+Rows sent to MariaDB without waiting for the answer: the server stores them while the program packs the next. An INSERT of so
+many rows touches so many rows or fails, so its answer says nothing that must be known at once. It is read before the next
+statement whose answer is needed, and at the end of the unit at the latest. The server works in the order in which it is
+asked; a failure is told late, and the unit is undone as if it had been told in time.
+
+The driver prepares statements and packs rows (the command COM_STMT_BULK_EXECUTE, which MySQL lacks), but waits for each
+answer, and forgets to announce the command where it asks for TLS.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any, cast
+
+from asyncmy.connection import Connection, MySQLResult
+from asyncmy.constants.FIELD_TYPE import LONGLONG
+from asyncmy.errors import MySQLError
+from asyncmy.protocol import pack_bulk_rows
+
+LARGEST = (1 << 63) - 1
+"""The largest number of a column."""
+
+_TLS_REQUEST_BYTES, _EXTENDED_AT = 32, 28
+_CLIENT_MYSQL = 1
+_BULK_OPERATIONS = 4
+
+_BULK_EXECUTE = 0xFA
+_SEND_TYPES = 128
+_FIRST_ANSWER = 1
+
+
+async def opened(**options: Any) -> Connection:
+    """Connect. Raises what the driver raises.
+
+    A server takes what a client can from the first packet, which is the request for TLS if there is one.
+    """
+    made: Any = Connection  # without types
+    connection = made(**options)
+    send = connection.write_packet
+
+    def announcing(payload: bytes) -> None:
+        if len(payload) == _TLS_REQUEST_BYTES and connection._mariadb_ext_caps & _BULK_OPERATIONS:
+            (flags,) = struct.unpack_from("<I", payload)
+            payload = struct.pack("<I", flags & ~_CLIENT_MYSQL) + payload[4:_EXTENDED_AT]
+            payload += struct.pack("<I", _BULK_OPERATIONS)
+        send(payload)
+
+    connection.write_packet = announcing
+    await connection.connect()
+    del connection.write_packet
+    return cast("Connection", connection)
+
+
+class Rows:
+    """The rows of one unit that are under way on its connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection: Any = connection  # its types do not name what is used here
+        self._under_way = 0
+
+    @property
+    def possible(self) -> bool:
+        """Whether the server takes rows in this way."""
+        return bool(self._connection._bulk_supported)
+
+    async def send(self, text: str, rows: Sequence[tuple[object, ...]]) -> bool:
+        """Send the rows of an INSERT, or say that this server or these rows need another way; raises what was due before."""
+        connection = self._connection
+        packed = _packed(rows, connection._encoding) if self.possible else None
+        if packed is None:
+            return False
+        statement = connection._stmt_cache.get(text)
+        if statement is None:
+            await self.settle()
+            statement = await connection._acquire_cached_statement(text, len(rows[0]))
+            if statement is None:
+                return False
+        head = struct.pack("<IH", statement._statement_id, _SEND_TYPES)
+        await connection._execute_command(_BULK_EXECUTE, head + packed)
+        self._under_way += 1
+        return True
+
+    async def settle(self) -> None:
+        """Read every answer that is due. Raises what the driver raises for the first that failed."""
+        result: Any = MySQLResult  # without types
+        problem: MySQLError | None = None
+        while self._under_way:
+            self._under_way -= 1
+            self._connection._next_seq_id = _FIRST_ANSWER  # each command counts its packets anew
+            try:
+                await result(self._connection).read()
+            except MySQLError as error:
+                problem = problem or error
+        if problem is not None:
+            raise problem
+
+
+def alive(connection: Connection) -> bool:
+    """Tell whether a connection can be used: the server has not ended it while nobody looked."""
+    return connection.connected and not connection._stream_broken  # type: ignore[attr-defined]
+
+
+def _packed(rows: Sequence[tuple[object, ...]], encoding: str) -> bytes | None:
+    """Give types and values as the server reads them; None where the driver cannot.
+
+    That is a column without any value, or a number that no column holds: it would be packed as a negative one.
+    """
+    try:
+        packed = pack_bulk_rows(rows, len(rows[0]), encoding)
+    except ValueError:
+        return None
+    if packed is None:
+        return None
+    types, values = packed
+    for place in [at for at, kind in enumerate(types[::2]) if kind == LONGLONG]:
+        if max(cast("int", row[place]) for row in rows if row[place] is not None) > LARGEST:
+            return None
+    return bytes(types + values)
