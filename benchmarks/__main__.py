@@ -1,4 +1,7 @@
-"""Run every benchmark: `python -m benchmarks`, or the named ones: `python -m benchmarks rules flow`."""
+"""Run every benchmark: `python -m benchmarks`, or the named ones: `python -m benchmarks rules flow`.
+
+`--stores mysql` behind the names lets those that know it (flow, rest) keep their databases on a server.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,8 @@ BENCHMARKS = {
 
 def main() -> None:
     """Run the named benchmarks, or all: each in a process of its own, so that none pays for the memory of another."""
-    names = sys.argv[1:] or list(BENCHMARKS)
+    end = sys.argv.index("--stores") if "--stores" in sys.argv else len(sys.argv)
+    names, options = sys.argv[1:end] or list(BENCHMARKS), sys.argv[end:]
     if unknown := [name for name in names if name not in BENCHMARKS]:
         sys.exit(f"There is no benchmark {unknown[0]}. Known: {', '.join(BENCHMARKS)}.")
     if len(names) == 1:
@@ -40,7 +44,7 @@ def main() -> None:
         return
     missed = []
     for name in names:
-        if subprocess.run([sys.executable, "-m", "benchmarks", name], check=False).returncode:
+        if subprocess.run([sys.executable, "-m", "benchmarks", name, *options], check=False).returncode:
             missed.append(name)
         print(flush=True)
     if missed:

@@ -48,8 +48,9 @@ class FaultProxy:
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
-        self._reset()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:
+            self._reset()
+            await asyncio.wait(self._tasks, timeout=0.05)
 
     def become(self, fault: Fault) -> None:
         """Let this happen from now on. What was swallowed is lost: such connections are of no more use."""
@@ -62,6 +63,10 @@ class FaultProxy:
             writer.transport.abort()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        mine = asyncio.current_task()
+        assert mine is not None
+        self._tasks.add(mine)
+        mine.add_done_callback(self._tasks.discard)
         if self.fault.refuse:
             writer.transport.abort()
             return

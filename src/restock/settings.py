@@ -34,7 +34,8 @@ class Settings:
     grpc_port: int = 0
     """The port of the gRPC interfaces, on the same host; 0 serves none. Needs the extra grpc."""
     oms_grpc_url: str = "127.0.0.1:50051"
-    """Where a process without it asks for demand and customer orders: host:port of the gRPC interface of oms."""
+    """Where a process without it asks for demand and customer orders: host:port of the gRPC interface of oms; with commas
+    between, several replicas, each of which is asked in turn."""
     inventory_grpc_url: str = "127.0.0.1:50052"
     """Where stock is asked for."""
     supplier_grpc_url: str = "127.0.0.1:50053"

@@ -53,7 +53,7 @@ async def test_statements_run_on_the_loop_and_one_commit_on_a_thread_serves_all_
     database._writer.set_trace_callback(lambda text: seen.append((text.split()[0], threading.get_ident())))
     await asyncio.gather(*(database.write("bump", REVISION.bump) for _ in range(CALLERS)))
     loop = threading.get_ident()
-    assert Counter(word for word, _ in seen)["UPDATE"] == CALLERS
+    assert Counter(word for word, _ in seen)["INSERT"] == CALLERS
     assert [thread == loop for word, thread in seen if word == "COMMIT"] == [False]
     assert all(thread == loop for word, thread in seen if word != "COMMIT")
 

@@ -6,7 +6,9 @@ import pytest
 
 from restock.core.breaker import BreakerOpen
 from restock.core.errors import DeadlinePassed, NotFound, Unavailable
+from restock.core.metric import registered
 from restock.edge.grpc import guard as guard_module
+from restock.edge.grpc.client import Neighbour
 from restock.edge.grpc.guard import RULE, Away, Busy, Guard, Late
 
 
@@ -76,3 +78,15 @@ def test_a_slow_neighbour_holds_so_many_callers_and_no_more(monkeypatch: pytest.
 def test_a_late_answer_is_both_late_and_away() -> None:
     assert issubclass(Late, DeadlinePassed) and (Late.status, Late.code) == (504, DeadlinePassed.code)
     assert (Away.status, Away.code) == (503, Unavailable.code)
+
+
+async def test_whoever_watches_sees_the_breaker_before_each_neighbour_and_what_was_not_asked() -> None:
+    neighbour = Neighbour("po", "127.0.0.1:1")
+    assert registered("restock_breaker_state") == [(("po",), 0)]
+    for _ in range(RULE.failures):
+        with pytest.raises(Away):
+            fail(neighbour.guard, Away("no answer"))
+    assert registered("restock_breaker_state") == [(("po",), 2)]
+    assert registered("restock_shed_total") == [(("po",), 0)]
+    await neighbour.close()
+    assert registered("restock_breaker_state") == registered("restock_shed_total") == []

@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from notebook import ADD, COUNT, NAMES, SCHEMAS, ServerPages, note
+from notebook import ADD, COUNT, NAMES, RAISE, SCHEMAS, ServerPages, note
 
 from restock.adapters.database.mysql import connected, sent
 from restock.adapters.database.mysql_databases import open_databases, setup
@@ -101,6 +101,34 @@ async def test_two_processes_write_one_database_in_turns(server: Place) -> None:
     assert await one.left.changes() > before
     await one.close()
     await two.close()
+
+
+@on_a_server
+async def test_what_comes_behind_a_transaction_that_the_server_gave_up_is_not_stored(server: Place) -> None:
+    """A program of others locks rows the other way round; the server gives up ours while more of it is under way."""
+    pages = await (await ServerPages.opened(server)).emptied()
+    await pages.add("ours", "theirs", *(f"heavy {number}" for number in range(50)))
+    other = await connected(server.of("left"), autocommit=False)
+    await sent(other, "UPDATE note SET number = 7 WHERE `key` = 'theirs' OR `key` LIKE 'heavy%'")
+    waiting: list[asyncio.Task[None]] = []
+
+    async def unit(tx: Transaction) -> None:
+        await tx.write_many(ADD, [note("before")])  # the statement is prepared from here on
+        await tx.write(RAISE, {"of_key": "ours"})
+        waiting.append(asyncio.create_task(sent(other, "UPDATE note SET number = 8 WHERE `key` = 'ours'")))
+        await asyncio.sleep(0.2)
+        for number in range(3):
+            await tx.write_many(ADD, [note("theirs" if not number else f"behind {number}")])
+
+    with pytest.raises(Unavailable, match="busy"):
+        await pages.left.write("add", unit)
+    await waiting[0]
+    await sent(other, "COMMIT")
+    await other.ensure_closed()
+    keys = await pages.keys()
+    assert "before" not in keys and not [key for key in keys if key.startswith("behind")]
+    assert await pages.add("after") == 1
+    await pages.close()
 
 
 @on_a_server

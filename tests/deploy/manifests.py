@@ -29,9 +29,14 @@ class Patches:
     by_kind: dict[str, Any]
 
     @property
+    def pod(self) -> Any:
+        """Its pods, as far as the folder says."""
+        return self.by_kind["Deployment"]["spec"]["template"]["spec"]
+
+    @property
     def container(self) -> Any:
-        """The container of its pods, as far as the folder says."""
-        return self.by_kind["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+        """The container of its pods, likewise."""
+        return self.pod["containers"][0]
 
     @property
     def environment(self) -> dict[str, str]:

@@ -13,17 +13,19 @@ from typing import Any, cast
 import pytest
 from manifests import DEPLOY, K8S, ROOT, compose, literals, patches, read, services
 
+from restock.app.topics import TOPICS
+from restock.core.metric import METRICS
 from restock.edge.rest import probes
 from restock.edge.rest.meters import Meters
-from restock.services import SERVICES
+from restock.services import SCHEMAS, SERVICES
 from restock.settings import PREFIX, PUBLISHED, Settings
 
 NEIGHBOURS = ("OMS", "INVENTORY", "SUPPLIER", "UOM", "RULE_ENGINE", "PO")
-DATABASES = {
-    "DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_PASSWORD_FILE",
-    *(f"{name}_DB" for name in ("OMS", "INVENTORY", "SUPPLIER", "UOM", "PO")),
+OF_DATABASES = {
+    "DB_HOST", "DB_PORT", "RESTOCK_DB_ADMIN_USER", "RESTOCK_DB_ADMIN_PASSWORD_FILE",
+    *(f"{name.upper()}_DB{part}" for name in SCHEMAS for part in ("", "_USER", "_PASSWORD_FILE")),
 }  # fmt: skip
-"""Names in the environment that published deployments use for databases, and one for a password in a file."""
+"""Names in the environment that say where a database is, and who asks it."""
 
 OTHERS = {"OTEL_EXPORTER_OTLP_ENDPOINT"}
 """Names that belong to a standard."""
@@ -36,7 +38,7 @@ def known(names: set[str]) -> set[str]:
     """Leave out of names what is a setting or published; what is left is a slip."""
     ours = {f"{PREFIX}{field.name.upper()}" for field in fields(Settings)}
     published = {name for given in PUBLISHED.values() for name in given}
-    return names - ours - published - DATABASES - OTHERS
+    return names - ours - published - OF_DATABASES - OTHERS
 
 
 def test_every_service_has_a_folder_that_the_base_names() -> None:
@@ -56,7 +58,7 @@ def test_a_service_is_started_by_its_name_on_its_ports(name: str) -> None:
     assert ({"http": 8080} | given.offered)["http"] == service.rest_port
     grpc = int(given.environment.get("GRPC_PORT", "0"))
     assert given.ports.get("grpc", 0) == given.offered.get("grpc", 0) == grpc
-    assert service.grpc_port in {0, grpc}
+    assert service.grpc_port == grpc
     if grpc:
         assert given.container["readinessProbe"]["grpc"] == {"port": grpc, "service": "ready"}
 
@@ -73,7 +75,7 @@ def test_services_are_asked_where_they_listen() -> None:
 
 
 def test_every_name_in_the_environment_of_a_pod_is_one_that_restock_reads() -> None:
-    maps = literals(K8S / "base/kustomization.yaml")
+    maps = literals(K8S / "base/kustomization.yaml") | literals(K8S / "databases/kustomization.yaml")
     assert maps.keys() >= {"db-config", "service-urls"}, "the published names"
     template = read(K8S / "template/deployment.yaml")["spec"]["template"]["spec"]["containers"][0]
     mtls = read(K8S / "components/mtls/certificates.yaml")["spec"]["template"]["spec"]["containers"][0]
@@ -83,6 +85,19 @@ def test_every_name_in_the_environment_of_a_pod_is_one_that_restock_reads() -> N
     assert not known(used)
     mounted = {each["configMapRef"]["name"] for each in template["envFrom"]}
     assert mounted == maps.keys()
+
+
+def test_a_service_is_given_the_passwords_of_its_own_databases() -> None:
+    said = literals(K8S / "databases/kustomization.yaml")["db-config"]
+    for database in SCHEMAS:
+        name = f"{database.upper()}_DB"
+        assert (said[name], said[f"{name}_USER"]) == (f"{database}_db", database)
+        assert said[f"{name}_PASSWORD_FILE"] == f"/etc/restock/db/{name}_PASSWORD"
+    for name, one in services().items():
+        (volume,) = [each for each in one.pod["volumes"] if each["name"] == "db-secret"]
+        given = {item["key"]: item["path"] for item in volume["secret"]["items"]}
+        wanted = {f"{database.upper()}_DB_PASSWORD" for database in (BY_NAME[name].database, "stream")}
+        assert given == {each: each for each in wanted}
 
 
 def test_every_name_in_the_environment_of_a_container_is_one_that_restock_reads() -> None:
@@ -106,6 +121,16 @@ def test_probes_ask_paths_that_are_served() -> None:
     assert asked <= served
 
 
+def test_what_scales_by_lag_asks_a_metric_there_is_and_stops_at_the_partitions() -> None:
+    scaled = {name: one.by_kind["HorizontalPodAutoscaler"]["spec"] for name, one in services().items()
+              if "metrics" in one.by_kind.get("HorizontalPodAutoscaler", {}).get("spec", {})}  # fmt: skip
+    assert scaled.keys() == {"inventory", "analytics"}
+    for spec in scaled.values():
+        (metric,) = [each["external"]["metric"] for each in spec["metrics"] if each["type"] == "External"]
+        assert set(metric["selector"]["matchLabels"]) == set(METRICS[metric["name"]].labels)
+        assert spec["maxReplicas"] == TOPICS["orders"], "the largest topic that both read"
+
+
 def test_compose_starts_every_service_on_its_ports() -> None:
     found = {name: one for name, one in compose("services")["services"].items() if name in BY_NAME}
     assert sorted(found) == NAMES
@@ -119,9 +144,9 @@ def test_compose_starts_every_service_on_its_ports() -> None:
     for name, one in found.items():
         assert one["command"] == ["serve", name]
         assert one["labels"] == {"restock.service": name}, "by which its log is found"
-        moved = one["environment"].get(f"{name.upper()}_GRPC_URL", "").rpartition(":")[2]
-        given = one["environment"].get("GRPC_PORT", "0")
-        assert given == moved or name == "stream" or BY_NAME[name].grpc_port in {0, int(given)}
+        service, grpc = BY_NAME[name], int(one["environment"].get("GRPC_PORT", "0"))
+        assert grpc == (service.beside_port or service.grpc_port), "as Restock supposes where all share a machine"
+        assert set(one["secrets"]) == {f"{service.database}_db_password", "stream_db_password"}
         assert one["environment"]["PORT"] == str(BY_NAME[name].rest_port)
 
 

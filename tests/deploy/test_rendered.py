@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -16,7 +17,10 @@ from manifests import K8S, ROOT
 from restock.services import SERVICES
 
 pytestmark = pytest.mark.server("rendered")
-OVERLAYS = sorted(folder.name for folder in (K8S / "overlays").iterdir())
+ALL = sorted(folder.name for folder in (K8S / "overlays").iterdir())
+OVERLAYS = [name for name in ALL if name != "setup"]
+"""Those that serve."""
+
 PUBLISHED_REPLICAS = {"orchestrator-service": 3, "rule-engine-service": 3}
 
 
@@ -94,7 +98,7 @@ def test_what_is_named_is_there(overlay: str) -> None:
                 assert backend["port"]["name"] in {port["name"] for port in offered[backend["name"]]["spec"]["ports"]}
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", ALL)
 def test_nobody_speaks_with_anybody_unless_it_is_named(overlay: str) -> None:
     policies = objects(overlay, "NetworkPolicy")
     deny = policies["default-deny"]["spec"]
@@ -161,3 +165,17 @@ def test_cleaning_up_finds_what_was_made_and_spares_what_holds_orders(overlay: s
     assert made - cleaned <= {"namespace", "persistentvolumeclaim"}
     for one in rendered(overlay):
         assert one["metadata"]["labels"]["app.kubernetes.io/part-of"] == "restock"
+
+
+def test_tables_are_made_by_an_administrator_whose_password_no_service_has() -> None:
+    (job,) = objects("setup", "Job").values()
+    (container,) = pod(job)["containers"]
+    assert container["command"] == ["sh", "-ec", "restock setup databases && restock migrate"]
+    admin = {each["secret"]["secretName"] for each in pod(job)["volumes"] if "secret" in each}
+    assert admin == {"db-secret", "db-admin"}
+    for overlay in OVERLAYS:
+        assert "db-admin" not in json.dumps(rendered(overlay))
+    (here,), (there,) = (
+        [name for name in objects(one, "ConfigMap") if "db-config" in name] for one in ("setup", "services")
+    )
+    assert here == there, "the same databases, by the hash of what is said of them"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -121,6 +122,34 @@ async def test_a_customer_order_is_followed_to_its_purchase_order(rest: Rest, to
     (run,) = told.lines("run")
     assert (run["po_id"], run["run_id"], run["trace_id"]) == (order.po_id, order.run_id, trace_id)
     assert run["event_id"] in {one.attributes.get("event_id") for one in spans}
+
+
+async def test_a_span_is_named_by_its_route(rest: Rest) -> None:
+    trace_id = a_trace()
+    await rest.client.get("/api/v1/stock/PROD-001", headers=asked_in(trace_id))
+    await rest.client.get("/nothing/here", headers=asked_in(trace_id))
+    right, wrong = trace.RECORDED.of(trace_id)
+    assert (right.name, right.attributes["url.path"]) == ("GET /api/v1/stock/{product_id}", "/api/v1/stock/PROD-001")
+    assert (wrong.name, wrong.attributes["http.response.status_code"]) == ("GET unknown", "404")
+
+
+@pytest.mark.server("kafka")
+async def test_a_trace_is_followed_over_a_broker(home: Path) -> None:
+    copied_home(home)
+    kafka = os.environ["RESTOCK_KAFKA"]
+    settings = Settings(home=home, dispatch_process=False, kafka_servers=kafka, kafka_prefix=f"{a_trace()}.")
+    async with opened(settings) as app:
+        await seeded(app)
+        trace_id = a_trace()
+        async with client_of(Application(app)) as client:
+            await client.post("/orders", json=one_of("PROD-001"), headers=asked_in(trace_id))
+        await app.settle()
+        assert await types_of(app, trace_id) == [
+            "OrderPlaced",
+            "PurchaseOrderCreated",
+            "PurchaseOrderSent",
+            "StockReserved",
+        ]
 
 
 async def test_callers_that_are_served_together_keep_their_own_traces(rest: Rest) -> None:

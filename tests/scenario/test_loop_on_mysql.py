@@ -23,6 +23,8 @@ from restock.app import App, opened
 from restock.core.clock import SimulatedClock
 from restock.core.errors import RestockError
 from restock.core.ids import Ids
+from restock.edge.rest.measured import metrics_text
+from restock.edge.rest.meters import Meters
 from restock.replenishment.port import FlowReply, FlowRequest
 from restock.services import SCHEMAS
 from restock.settings import Settings
@@ -150,3 +152,12 @@ def test_a_command_in_the_middle_of_its_work_finds_the_rulebook_in_force(setting
             return Program(flags).rulebook("purchasing").name  # asks the server while a loop is running
 
     assert unlooped(asked()) == "purchasing.grl"
+
+
+async def test_the_connections_of_each_database_are_measured(settings: Settings) -> None:
+    async with opened(settings) as app:
+        text = (await metrics_text(app, Meters(), draining=False)).decode()
+    for name in SCHEMAS:
+        assert f'restock_pool_size{{database="{name}"}} {settings.db_pool_size}\n' in text
+        assert f'restock_pool_waiting{{database="{name}"}} 0\n' in text
+        assert f'restock_pool_connections{{database="{name}",state="idle"}} ' in text

@@ -22,7 +22,8 @@ from restock.core import deadline
 from restock.core.clock import SystemClock
 from restock.core.errors import Conflict, DeadlinePassed, InvalidInput, NotFound, RestockError, Stale, Unavailable
 from restock.decisions.port import Decided, Decision
-from restock.edge.grpc import calls, client, refusals
+from restock.edge.grpc import calls, refusals
+from restock.edge.grpc.addresses import target_of
 from restock.edge.grpc.calls import calls_of
 from restock.edge.grpc.client import Neighbour
 from restock.edge.grpc.columns import column, decoded, encoded, error_in, error_out
@@ -292,21 +293,33 @@ async def test_a_request_that_cannot_be_read_is_refused(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("url", "found"),
     [
-        ("127.0.0.1:50051", ("127.0.0.1", 50051)),
-        ("http://localhost:8081", ("127.0.0.1", 8081)),
-        ("grpc://[::1]:9", ("::1", 9)),
+        ("127.0.0.1:50051", "127.0.0.1:50051"),
+        ("http://localhost:8081", "127.0.0.1:50051"),
+        ("grpc://[::1]:9", "[::1]:9"),
+        ("127.0.0.1:50051, http://127.0.0.2:8081", "ipv4:127.0.0.1:50051,127.0.0.2:50051"),
+        ("[::1]:1,[::1]:2", "ipv6:[::1]:1,[::1]:2"),
     ],
 )
-def test_an_address_is_read_with_and_without_a_scheme(url: str, found: tuple[str, int]) -> None:
-    assert client.address_of(url, "oms_grpc_url") == found
+def test_addresses_are_read_with_and_without_a_scheme(url: str, found: str) -> None:
+    assert target_of(url, "oms_grpc_url", instead={8081: 50051}) == found
 
 
 @pytest.mark.parametrize(
-    "url", ["", "localhost", "127.0.0.1:x", "http://:50051", "10.0.0.1:50051", "oms-service:50051"]
+    "url",
+    [
+        "",
+        "localhost",
+        "127.0.0.1:x",
+        "http://:50051",
+        "10.0.0.1:50051",
+        "oms-service:50051",
+        "127.0.0.1:1,",
+        "127.0.0.1:1,[::1]:2",
+    ],
 )
 def test_an_address_that_is_none_or_far_away_is_refused_by_its_setting(url: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        client.address_of(url, "oms_grpc_url")
+        target_of(url, "oms_grpc_url")
     assert caught.value.field == "oms_grpc_url"
 
 

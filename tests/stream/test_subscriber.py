@@ -324,3 +324,26 @@ async def test_a_transient_failure_in_a_later_unit_repeats_them_all_with_one_eff
     take.away = ""
     assert await consumer.drain() == 20
     assert await shop.effects() == [f"event-{number:06d}" for number in range(20)]
+
+
+async def test_a_partition_that_cannot_be_read_costs_the_others_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = [order(number) for number in range(30)]
+    await publish(shop, *sent)
+    read, reads = shop.log.read, 0
+
+    async def failing(topic: str, partition: int, offset: int, limit: int) -> list[Record]:
+        """A server that goes away between two partitions of one poll."""
+        nonlocal reads
+        reads += 1
+        if reads == 2:
+            raise Unavailable("The database stream does not answer.")
+        return await read(topic, partition, offset, limit)
+
+    monkeypatch.setattr(shop.log, "read", failing)
+    consumer = shop.subscriber()
+    with pytest.raises(Unavailable):
+        await consumer.drain()
+    await consumer.drain()
+    assert sorted(await shop.effects()) == [event.event_id for event in sent]

@@ -20,7 +20,8 @@ from fault_proxy import Fault, FaultProxy
 from restock.adapters.certificates import SERVICE_DAYS, make_certificates
 from restock.app import background, opened
 from restock.core.errors import InvalidInput, Unavailable
-from restock.edge.grpc.client import Neighbour, address_of
+from restock.edge.grpc.addresses import target_of
+from restock.edge.grpc.client import Neighbour
 from restock.edge.grpc.offers import offers
 from restock.edge.grpc.server import Served, serving
 from restock.edge.rest.server import bound, serve
@@ -82,6 +83,18 @@ async def asking(address: str, identity: Identity | None) -> AsyncIterator[Calla
 async def test_services_of_one_authority_speak_to_one_another(home: Path, folder: Path) -> None:
     async with served(home, Identity(folder / "uom")) as address, asking(address, Identity(folder / "po")) as ask:
         assert await ask() == ["PIECE"]  # type: ignore[misc]
+
+
+async def test_replicas_are_asked_with_tls_too(home: Path, folder: Path) -> None:
+    identity = Identity(folder / "uom")
+    async with served(home, identity) as address:
+        port = int(address.rpartition(":")[2])
+        proxy = FaultProxy(port)
+        both = target_of(f"127.0.0.1:{await proxy.start()},{address}", "uom_grpc_url")
+        async with asking(both, Identity(folder / "po")) as ask:
+            for _ in range(10):
+                assert await ask() == ["PIECE"]  # type: ignore[misc]
+        await proxy.stop()
 
 
 @pytest.mark.parametrize("who", ["nobody", "a stranger"])
@@ -240,8 +253,8 @@ def test_other_machines_are_spoken_to_with_tls_only() -> None:
     with bound("0.0.0.0", 0, secure=True) as listener:
         assert listener.family == socket.AF_INET
     with pytest.raises(InvalidInput, match="RESTOCK_TLS"):
-        address_of("10.0.0.5:50054", "uom_grpc_url")
-    assert address_of("uom-service:50054", "uom_grpc_url", secure=True) == ("uom-service", 50054)
+        target_of("10.0.0.5:50054", "uom_grpc_url")
+    assert target_of("uom-service:50054", "uom_grpc_url", secure=True) == "uom-service:50054"
 
 
 async def test_a_plain_caller_learns_that_nobody_speaks_plain_text_here(home: Path, folder: Path) -> None:

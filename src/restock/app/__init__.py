@@ -292,14 +292,14 @@ def _ask_others(given: Given, contexts: frozenset[str], stack: AsyncExitStack, i
     missing = [one for context, one in ASKED.items() if context not in contexts]
     if not missing:
         return
-    from restock.edge.grpc.client import Neighbour, address_of  # noqa: PLC0415 - an extra
+    from restock.edge.grpc.addresses import target_of  # noqa: PLC0415 - an extra
+    from restock.edge.grpc.client import Neighbour  # noqa: PLC0415 - an extra
 
     for one in missing:
         setting = f"{one.name.replace('-', '_')}_grpc_url"
-        host, port = address_of(getattr(given.settings, setting), setting, secure=identity is not None)
-        if port == one.rest_port:  # published settings may name the REST interface
-            port = one.grpc_port
-        neighbour = Neighbour(one.name, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", identity)
+        urls, instead = getattr(given.settings, setting), {one.rest_port: one.grpc_port}
+        target = target_of(urls, setting, secure=identity is not None, instead=instead)
+        neighbour = Neighbour(one.name, target, identity)
         stack.push_async_callback(neighbour.close)
         setattr(given.ports, one.context, neighbour.port(one.context, PORTS[one.context]))
 

@@ -81,8 +81,19 @@ _ALL = (
     Metric(
         "restock_pool_connections", "gauge", SATURATION, ("database", "state"), "Connections to a database: used, idle."
     ),
+    Metric("restock_pool_size", "gauge", SATURATION, ("database",), "Connections that there may be."),
+    Metric("restock_pool_waiting", "gauge", SATURATION, ("database",), "Callers that wait for a connection."),
+    Metric(
+        "restock_pool_wait_seconds_total", "counter", SATURATION, ("database",), "Time that callers waited for one."
+    ),
     Metric("restock_breaker_state", "gauge", HEALTH, ("neighbour",), "Circuit breaker: 0 closed, 1 half open, 2 open."),
-    Metric("restock_shed_total", "counter", SATURATION, ("reason",), "Calls refused early because too much was asked."),
+    Metric(
+        "restock_shed_total",
+        "counter",
+        SATURATION,
+        ("at",),
+        "Calls refused as too many were inside: flow, or neighbour.",
+    ),
     Metric("restock_spans_total", "counter", RATE, (), "Spans of sampled traces."),
     Metric(
         "restock_spans_lost_total", "counter", ERRORS, (), "Of these, not taken by the collector, or too many to keep."

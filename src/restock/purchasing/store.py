@@ -185,7 +185,7 @@ async def next_numbers(tx: Transaction, year: int, count: int) -> int:
     """Take `count` order numbers of the year; give the first."""
     rows = await tx.read(_LAST_NUMBER, {"year": year})
     last = int(rows[0][0]) if rows else 0
-    await tx.write(_PUT_NUMBER, {"year": year, "last": last + count})
+    await tx.write_many(_PUT_NUMBER, [{"year": year, "last": last + count}])
     return last + 1
 
 

@@ -104,6 +104,11 @@ class ReplenishmentService:
         """How many callers wait at the flow's door."""
         return self._runner.waiting
 
+    @property
+    def refused(self) -> int:
+        """How many callers were sent away because too many waited."""
+        return self._runner.refused
+
     def busy(self) -> bool:
         """Tell whether callers wait at the flow's door."""
         return self.waiting > 0

@@ -8,8 +8,9 @@ about isolation. Groups make up for it: a hundred units share one turn and one f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, cast
 
 from asyncmy.connection import Connection
@@ -20,7 +21,7 @@ from asyncmy.errors import MySQLError
 from sqlalchemy.dialects.mysql import dialect as mysql_dialect
 
 from restock.adapters.database.groups import GroupCommit, Outcome, Waiting, fail_all, tell_all
-from restock.adapters.database.mysql_driver import Rows, opened
+from restock.adapters.database.mysql_driver import Pipe, alive, asked, opened
 from restock.adapters.database.mysql_errors import LOST, UNDONE, number_of, translated
 from restock.adapters.database.mysql_place import Place
 from restock.adapters.database.mysql_pool import Readers
@@ -41,7 +42,7 @@ LOCK_WAIT_SECONDS = 30
 TOGETHER_BYTES = 256 << 10
 """Changes of several rows are sent together up to this size; each alone would wait for its own answer."""
 
-_TAKE_TURN = "BEGIN; UPDATE turn SET writes = writes + 1 WHERE number = 1"
+_TAKE_TURN = "UPDATE turn SET writes = writes + 1 WHERE number = 1"
 _WRITES = "SELECT writes FROM turn WHERE number = 1"
 
 _SESSION = (
@@ -51,13 +52,16 @@ _SESSION = (
 )
 """What is read is what is committed now; a value that does not fit is an error and never cut."""
 
+Ask = Callable[[str, tuple[object, ...]], Awaitable[list[Row]]]
+"""Gives the rows of a query."""
+
 _BROKEN = (MySQLError, OSError, EOFError)
 
 _CONVERSIONS = {**conversions, NEWDECIMAL: int}
 """Numbers are whole in every column; a server gives their sums as decimals."""
 
 
-async def connected(place: Place) -> Connection:
+async def connected(place: Place, *, autocommit: bool = True) -> Connection:
     """Open a connection. Raises what the driver raises."""
     connection = await opened(
         host=place.host,
@@ -66,7 +70,7 @@ async def connected(place: Place) -> Connection:
         password=place.secret(),
         db=place.database,
         charset="utf8mb4",
-        autocommit=True,
+        autocommit=autocommit,
         client_flag=FOUND_ROWS,  # an update counts the rows it found, as on SQLite
         conv=_CONVERSIONS,
         stmt_cache_size=STATEMENTS,
@@ -91,15 +95,15 @@ async def ended(connection: Connection) -> None:
 class MySqlTransaction:
     """One unit's view, inside the transaction of its group."""
 
-    def __init__(self, connection: Connection, place: str) -> None:
+    def __init__(self, connection: Connection, pipe: Pipe, place: str) -> None:
         self._connection = connection
+        self._pipe = pipe
         self._place = place
-        self._rows = Rows(connection)
 
     async def read(self, statement: Statement, parameters: Parameters | None = None) -> list[Row]:
         """Give all rows of a query."""
-        await self.settle()
-        return await query(self._connection, statement, parameters or {})
+        with self._translating():
+            return await query(self._pipe.ask, statement, parameters or {})
 
     async def write(self, statement: Statement, parameters: Parameters | None = None) -> int:
         """Run one change; give the number of rows it touched."""
@@ -117,11 +121,11 @@ class MySqlTransaction:
         values = [tuple(compiled.values(row)) for row in rows]
         is_insert = compiled.text.startswith("INSERT")
         with self._translating():
-            if is_insert and await self._rows.send(compiled.text, values):
+            if is_insert and await self._pipe.send(compiled.text, values):
                 return len(values)
-            await self._rows.settle()
+            await self._pipe.settle()
             async with self._connection.cursor() as cursor:
-                if is_insert and not self._rows.possible:
+                if is_insert and not self._pipe.takes_rows:
                     await cursor.executemany(compiled.text, values)
                     return len(values)
                 texts = [cursor.mogrify(compiled.text, one) for one in values]
@@ -131,7 +135,7 @@ class MySqlTransaction:
     async def settle(self) -> None:
         """Wait for the answers to what was sent. Raises KeyTaken and the like for it."""
         with self._translating():
-            await self._rows.settle()
+            await self._pipe.settle()
 
     @contextmanager
     def _translating(self) -> Iterator[None]:
@@ -156,7 +160,7 @@ class MySqlDatabase(GroupCommit):
         """Give all rows of a query over what is committed."""
         try:
             async with self._readers.lent() as connection:
-                return await query(connection, statement, parameters or {})
+                return await query(partial(asked, connection), statement, parameters or {})
         except _BROKEN as error:
             raise translated(error, self.place.database) from error
 
@@ -184,13 +188,8 @@ class MySqlDatabase(GroupCommit):
 
     async def _run_group(self, group: list[Waiting]) -> None:
         try:
-            connection = await self._turn()
-        except _BROKEN as error:
-            self._let_go()
-            return fail_all(group, translated(error, self.place.database))
-        try:
-            run = self._run_alone if len(group) == 1 else self._run_unit
-            outcomes = [(waiting, await run(connection, waiting)) for waiting in group]
+            connection = await self._usable_writer()
+            outcomes = await self._run_units(connection, group)
             if all(problem is not None for _, (_, problem) in outcomes):
                 await connection.rollback()
                 return tell_all(outcomes)
@@ -205,24 +204,36 @@ class MySqlDatabase(GroupCommit):
         self._pass_failpoints(group, "after")
         return self._committed(outcomes)
 
-    async def _turn(self) -> Connection:
-        """Begin a transaction and wait until no other process writes to this database."""
-        self._writer, former = None, self._writer
-        connection = self._writer = await self._readers.usable(former)
-        await sent(connection, _TAKE_TURN)
-        return connection
+    async def _usable_writer(self) -> Connection:
+        if self._writer is None or not alive(self._writer):
+            self._let_go()
+            self._writer = await connected(self.place, autocommit=False)
+        return self._writer
 
-    async def _run_unit(self, connection: Connection, waiting: Waiting) -> Outcome:
-        """Run one unit among others; undo it alone when it raises. Raises what ends the whole group."""
-        await sent(connection, "SAVEPOINT unit")
-        outcome = await self._run_alone(connection, waiting)
-        if outcome[1] is not None:
-            await sent(connection, "ROLLBACK TO unit")
-        return outcome
+    async def _run_units(self, connection: Connection, group: list[Waiting]) -> list[tuple[Waiting, Outcome]]:
+        """Wait until no other process writes to this database, run the units.
 
-    async def _run_alone(self, connection: Connection, waiting: Waiting) -> Outcome:
-        """Run the only unit of a group: undoing the group undoes it. Raises what ends the whole group."""
-        transaction = MySqlTransaction(connection, self.place.database)
+        A unit that is alone does not wait for its turn to be told: it comes with the first answer, or is its failure.
+        Raises what ends the whole group.
+        """
+        pipe = Pipe(connection)
+        await pipe.post(_TAKE_TURN)
+        if len(group) == 1:
+            return [(group[0], await self._run_unit(connection, pipe, group[0]))]
+        await pipe.settle()
+        outcomes: list[tuple[Waiting, Outcome]] = []
+        for waiting in group:
+            await pipe.post("SAVEPOINT unit")
+            outcome = await self._run_unit(connection, pipe, waiting)
+            if outcome[1] is not None:
+                await pipe.post("ROLLBACK TO unit")
+                await pipe.settle()
+            outcomes.append((waiting, outcome))
+        return outcomes
+
+    async def _run_unit(self, connection: Connection, pipe: Pipe, waiting: Waiting) -> Outcome:
+        """Run a unit until everything that it sent is answered. Raises what ends the whole group."""
+        transaction = MySqlTransaction(connection, pipe, self.place.database)
         try:
             result = await waiting.unit(transaction)
             await transaction.settle()
@@ -248,20 +259,17 @@ async def sent(connection: Connection, text: str) -> None:
             pass
 
 
-async def query(connection: Connection, statement: Statement, parameters: Mapping[str, object]) -> list[Row]:
+async def query(ask: Ask, statement: Statement, parameters: Mapping[str, object]) -> list[Row]:
     """Run a query, in slices when its list is long."""
     compiled = statement.compiled(DIALECT)
+    if not compiled.list_name:
+        return await ask(compiled.text, tuple(compiled.values(parameters)))
     rows: list[Row] = []
-    async with connection.cursor() as cursor:
-        if not compiled.list_name:
-            await cursor.execute(compiled.text, tuple(compiled.values(parameters)))
-            return list(await cursor.fetchall())
-        listed = cast("Sequence[object]", parameters[compiled.list_name])
-        for start in range(0, len(listed), MAX_LIST):
-            part = {**parameters, compiled.list_name: listed[start : start + MAX_LIST]}
-            text, values = statement.expanded(DIALECT, part)
-            await cursor.execute(text, tuple(values))
-            rows.extend(await cursor.fetchall())
+    listed = cast("Sequence[object]", parameters[compiled.list_name])
+    for start in range(0, len(listed), MAX_LIST):
+        part = {**parameters, compiled.list_name: listed[start : start + MAX_LIST]}
+        text, values = statement.expanded(DIALECT, part)
+        rows += await ask(text, tuple(values))
     return rows
 
 

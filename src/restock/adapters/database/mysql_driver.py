@@ -1,9 +1,10 @@
 """What we need of the driver beyond its public methods, in this file only; its version is locked.
 
-Rows sent to MariaDB without waiting for the answer: the server stores them while the program packs the next. An INSERT of so
-many rows touches so many rows or fails, so its answer says nothing that must be known at once. It is read before the next
-statement whose answer is needed, and at the end of the unit at the latest. The server works in the order in which it is
-asked; a failure is told late, and the unit is undone as if it had been told in time.
+Rows are sent to MariaDB without waiting for the answer: the server stores them while the program packs the next. An INSERT
+of so many rows touches so many rows or fails, so its answer says nothing that must be known at once. It is read with the
+next answer that is needed, and at the end of the unit at the latest. The server works in the order in which it is asked; a
+failure is told late, and the unit is undone as if it had been told in time. What it does meanwhile is never committed by
+itself: a connection that writes does not commit on its own, also not behind a transaction that the server gave up.
 
 The driver prepares statements and packs rows (the command COM_STMT_BULK_EXECUTE, which MySQL lacks), but waits for each
 answer, and forgets to announce the command where it asks for TLS.
@@ -13,12 +14,18 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, cast
 
 from asyncmy.connection import Connection, MySQLResult
+from asyncmy.constants.COMMAND import COM_QUERY, COM_STMT_EXECUTE
 from asyncmy.constants.FIELD_TYPE import LONGLONG
 from asyncmy.errors import MySQLError
-from asyncmy.protocol import pack_bulk_rows
+from asyncmy.protocol import pack_binary_params, pack_bulk_rows
+
+from restock.engine.database.port import Row
+
+_result: Any = MySQLResult  # without types
 
 LARGEST = (1 << 63) - 1
 """The largest number of a column."""
@@ -54,22 +61,27 @@ async def opened(**options: Any) -> Connection:
     return cast("Connection", connection)
 
 
-class Rows:
-    """The rows of one unit that are under way on its connection."""
+class Pipe:
+    """What one group of units sends on its connection, and the answers that are still under way."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection: Any = connection  # its types do not name what is used here
         self._under_way = 0
 
     @property
-    def possible(self) -> bool:
-        """Whether the server takes rows in this way."""
+    def takes_rows(self) -> bool:
+        """Whether the server takes packed rows."""
         return bool(self._connection._bulk_supported)
+
+    async def post(self, text: str) -> None:
+        """Send statements that give nothing."""
+        await self._connection._execute_command(COM_QUERY, text)
+        self._under_way += 1
 
     async def send(self, text: str, rows: Sequence[tuple[object, ...]]) -> bool:
         """Send the rows of an INSERT, or say that this server or these rows need another way; raises what was due before."""
         connection = self._connection
-        packed = _packed(rows, connection._encoding) if self.possible else None
+        packed = _packed(rows, connection._encoding) if self.takes_rows else None
         if packed is None:
             return False
         statement = connection._stmt_cache.get(text)
@@ -83,19 +95,53 @@ class Rows:
         self._under_way += 1
         return True
 
+    async def ask(self, text: str, values: tuple[object, ...]) -> list[Row]:
+        """Give the rows of a query, in one round trip with what is under way. Raises what that or the query raises."""
+        connection = self._connection
+        statement = connection._stmt_cache.get(text)
+        if statement is None or not self._under_way:
+            await self.settle()
+            return await asked(connection, text, values)
+        packed = pack_binary_params(values, connection._encoding) if values else b""
+        await connection._execute_command(COM_STMT_EXECUTE, statement._execute_header + packed)
+        problem = await self._answered()
+        connection._next_seq_id = _FIRST_ANSWER
+        try:
+            result = _result(connection)
+            await result.read_binary(statement)
+        except MySQLError as error:
+            problem = problem or error
+        if problem is not None:
+            raise problem
+        return list(result.rows)
+
     async def settle(self) -> None:
         """Read every answer that is due. Raises what the driver raises for the first that failed."""
-        result: Any = MySQLResult  # without types
+        problem = await self._answered()
+        if problem is not None:
+            raise problem
+
+    async def _answered(self) -> MySQLError | None:
         problem: MySQLError | None = None
         while self._under_way:
             self._under_way -= 1
             self._connection._next_seq_id = _FIRST_ANSWER  # each command counts its packets anew
+            more = True
             try:
-                await result(self._connection).read()
+                while more:  # of several statements that were posted together
+                    result = _result(self._connection)
+                    await result.read()
+                    more = result.has_next
             except MySQLError as error:
                 problem = problem or error
-        if problem is not None:
-            raise problem
+        return problem
+
+
+async def asked(connection: Connection, text: str, values: tuple[object, ...]) -> list[Row]:
+    """Give the rows of a query on a connection on which nothing is under way."""
+    async with connection.cursor() as cursor:
+        await cursor.execute(text, values)
+        return list(await cursor.fetchall())
 
 
 def alive(connection: Connection) -> bool:
@@ -103,7 +149,7 @@ def alive(connection: Connection) -> bool:
     return connection.connected and not connection._stream_broken  # type: ignore[attr-defined]
 
 
-def _packed(rows: Sequence[tuple[object, ...]], encoding: str) -> bytes | None:
+def _packed(rows: Sequence[tuple[Any, ...]], encoding: str) -> bytes | None:
     """Give types and values as the server reads them; None where the driver cannot.
 
     That is a column without any value, or a number that no column holds: it would be packed as a negative one.
@@ -116,6 +162,11 @@ def _packed(rows: Sequence[tuple[object, ...]], encoding: str) -> bytes | None:
         return None
     types, values = packed
     for place in [at for at, kind in enumerate(types[::2]) if kind == LONGLONG]:
-        if max(cast("int", row[place]) for row in rows if row[place] is not None) > LARGEST:
+        numbers = map(itemgetter(place), rows)
+        try:
+            most = max(numbers)
+        except TypeError:  # some are NULL
+            most = max(row[place] for row in rows if row[place] is not None)
+        if most > LARGEST:
             return None
     return bytes(types + values)

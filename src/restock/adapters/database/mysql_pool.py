@@ -39,7 +39,7 @@ class Readers:
             await self._room.acquire()
         self._in_use += 1
         try:
-            connection = await self.usable(self._free.pop() if self._free else None)
+            connection = await self._usable(self._free.pop() if self._free else None)
             try:
                 yield connection
             except BaseException:
@@ -50,7 +50,7 @@ class Readers:
             self._in_use -= 1
             self._room.release()
 
-    async def usable(self, connection: Connection | None) -> Connection:
+    async def _usable(self, connection: Connection | None) -> Connection:
         """Give a connection that the server has not ended: this one, or a new one."""
         if connection is not None:
             if alive(connection):

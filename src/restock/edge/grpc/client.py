@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 import grpc
 
 from restock.core import deadline
-from restock.core.errors import InvalidInput, Refused, RestockError
+from restock.core.errors import Refused, RestockError
+from restock.core.metric import forget, gauge
 from restock.edge.calls import asked
 from restock.edge.grpc.calls import Call, calls_of
 from restock.edge.grpc.columns import error_in
 from restock.edge.grpc.guard import Away, Busy, Guard, Late
 from restock.edge.grpc.limits import DEFECT, ERROR_KEY, MOST_BYTES
 from restock.edge.tls import Identity, Pems
+
+BREAKER, SHED = "restock_breaker_state", "restock_shed_total"
+
+BREAKER_STATES = ("closed", "half-open", "open")
+"""As the metric counts them: 0, 1, 2."""
 
 LEAVE_SECONDS = 10
 """How long calls on a channel with former certificates may take to finish."""
@@ -28,6 +32,7 @@ OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),  # a neighbour that was started again is found within a second
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.lb_policy_name", "round_robin"),  # of several replicas each is asked in turn, and one that ends no more
     ("grpc.enable_retries", 0),  # who may try again is said by flows and by callers, who know what is safe
 )
 
@@ -50,6 +55,8 @@ class Neighbour:
         self.service = service
         self.address = address
         self.guard = Guard(service)
+        gauge(BREAKER, lambda: BREAKER_STATES.index(self.guard.state), service)
+        gauge(SHED, lambda: self.guard.refused, service)
         self._identity = identity
         self._shown: Pems | None = None
         self._channel: Any = None
@@ -77,7 +84,8 @@ class Neighbour:
             self._channel = grpc.aio.insecure_channel(self.address, options=OPTIONS)
         else:
             credentials = grpc.ssl_channel_credentials(shown.authority, shown.key, shown.certificate)
-            self._channel = grpc.aio.secure_channel(self.address, credentials, options=OPTIONS)
+            names = (("grpc.ssl_target_name_override", self.service),) if "," in self.address else ()
+            self._channel = grpc.aio.secure_channel(self.address, credentials, options=(*OPTIONS, *names))
 
     def port(self, name: str, kind: type) -> Any:
         """Give the port of that name: an object with the methods of `kind`."""
@@ -87,6 +95,8 @@ class Neighbour:
 
     async def close(self) -> None:
         """Let go of the channel."""
+        forget(BREAKER, self.service)
+        forget(SHED, self.service)
         if self._channel is not None:
             await self._channel.close()
         await asyncio.gather(*self._leaving)
@@ -95,11 +105,10 @@ class Neighbour:
 def _asking(neighbour: Neighbour, call: Call) -> Any:
     async def method(_self: object, *given: object, **named: object) -> Any:
         seconds = deadline.for_neighbour(call.seconds)
-        with neighbour.guard.call(), asked(call.path[1:], *given, *named.values()) as told:
+        with asked(call.path[1:], *given, *named.values()) as told, neighbour.guard.call():
             try:
-                answer = await neighbour.ask(call.path)(
-                    call.asked(given, named), timeout=seconds, metadata=told.headers
-                )
+                asking = neighbour.ask(call.path)(call.asked(given, named), timeout=seconds, metadata=told.headers)
+                answer = await asking
             except grpc.aio.AioRpcError as error:
                 told.code = error.code().name
                 _raise(neighbour, call, error)
@@ -125,31 +134,3 @@ def _raise(neighbour: Neighbour, call: Call, error: Any) -> NoReturn:
     if kind is Busy:
         raise Busy(f"{place} has too many calls inside.", remedy="Try again in a second.") from None
     raise kind(f"{place} refused {call.method}: {error.details()}.") from None
-
-
-def address_of(url: str, setting: str, *, secure: bool = False) -> tuple[str, int]:
-    """Give host and port of a neighbour: `host:port`, with or without a scheme; of loopback unless `secure`.
-
-    Raises InvalidInput naming the setting.
-    """
-    try:
-        parts = urlsplit(url if "://" in url else f"grpc://{url}")
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        host, port = "", None
-    if not host or not port:
-        raise InvalidInput(f"{url!r} is no address.", field=setting, remedy="Give host:port, such as 127.0.0.1:50051.")
-    if host != "localhost" and not secure and not _is_loopback(host):
-        raise InvalidInput(
-            f"{host} is another machine, and plain text is spoken on loopback only.",
-            field=setting,
-            remedy="Give an address of this machine, or set RESTOCK_TLS to a folder of `restock setup certificates`.",
-        )
-    return "127.0.0.1" if host == "localhost" else host, port
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -40,6 +40,8 @@ class Guard:
         self._neighbour = neighbour
         self._breaker = Breaker(neighbour, RULE, monotonic)
         self.under_way = 0
+        self.refused = 0
+        """Calls that were not let through because too many were under way."""
 
     @property
     def state(self) -> str:
@@ -50,6 +52,7 @@ class Guard:
     def call(self) -> Iterator[None]:
         """Stand around one call, which raises Away when there is no answer. Raises Busy or BreakerOpen without asking."""
         if self.under_way >= MOST_CALLS:
+            self.refused += 1
             raise Busy(f"{MOST_CALLS} calls of {self._neighbour} are under way.", remedy="Try again in a second.")
         self._breaker.enter()
         self.under_way += 1

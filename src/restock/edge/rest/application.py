@@ -119,7 +119,7 @@ class Application:
 
     async def _act(self, route: Route, request: Request) -> Answer:
         """Check what came with the request and let the route answer."""
-        headers = request.headers
+        headers, request.route = request.headers, route.path
         if headers.get(b"host", b"") not in self._hosts or b"origin" in headers:
             self._check_source(headers.get(b"host", b""), headers.get(b"origin", b""))
         if route.verb == "POST":
@@ -195,9 +195,14 @@ class _Traced:
         trace.leave(self._token)
         if not trace.is_sampled(self._own):
             return trace.id_of(self._own)
-        about = {"http.response.status_code": str(status), "request_id": request.request_id, **(request.about or {})}
+        about = {
+            "http.response.status_code": str(status),
+            "url.path": request.path,
+            "request_id": request.request_id,
+            **(request.about or {}),
+        }
         failed = str(status) if status >= 500 else ""
-        name = f"{request.method} {request.path}"
+        name = f"{request.method} {request.route or 'unknown'}"
         trace.record(self._own, self._parent, name, self._began, about, kind="server", failed=failed)
         return trace.id_of(self._own)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 import sys
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from restock.analytics.port import FiguresRequest
 from restock.core import trace
@@ -15,15 +14,6 @@ from restock.edge.rest.served import Served, WatchedFlows
 
 PROCESS = Path("/proc/self")
 """What Linux tells of this process."""
-
-
-@runtime_checkable
-class Pooled(Protocol):
-    """A database that keeps connections to a server."""
-
-    def pool_use(self) -> tuple[int, int]:
-        """Give how many connections are used, and how many are idle."""
-        ...
 
 
 async def metrics_text(app: Served, meters: Meters, *, draining: bool) -> bytes:
@@ -47,6 +37,7 @@ def _flows(text: Text, app: Served) -> None:
     if isinstance(app.replenishment, WatchedFlows):
         text.one("restock_flow_waiting", app.replenishment.waiting)
         text.one("restock_flow_waiting_limit", app.replenishment.queue_limit)
+        text.many("restock_shed_total", [(("flow",), app.replenishment.refused)])
 
 
 async def _counted(text: Text, app: Served) -> None:
@@ -82,9 +73,12 @@ async def _background(text: Text, app: Served) -> None:
     text.one("restock_disk_low", int(app.disk_low))
     text.one("restock_problems", len(app.problems()))
     for database in app.databases:
-        if isinstance(database, Pooled):
-            used, idle = database.pool_use()
-            text.many("restock_pool_connections", [((database.name, "used"), used), ((database.name, "idle"), idle)])
+        if (pool := database.pool) is not None:
+            name = database.name
+            text.many("restock_pool_connections", [((name, "used"), pool.in_use), ((name, "idle"), pool.idle)])
+            text.many("restock_pool_size", [((name,), pool.size)])
+            text.many("restock_pool_waiting", [((name,), pool.waiting)])
+            text.many("restock_pool_wait_seconds_total", [((name,), f"{pool.wait_us / 1e6:.6f}")])
 
 
 def _age(clock: Clock, since: str) -> str:

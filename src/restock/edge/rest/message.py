@@ -66,6 +66,8 @@ class Request:
     headers: Mapping[bytes, bytes]
     key: str = ""
     request_id: str = ""
+    route: str = ""
+    """The path of the route that answers, with the names of its parameters; empty where there is none."""
     about: Mapping[str, str] | None = None
     """What the log and the trace tell of it beside its path: order_id, po_id, run_id."""
 

@@ -77,6 +77,11 @@ class WatchedFlows(Protocol):
         """How many callers wait at the door."""
         ...
 
+    @property
+    def refused(self) -> int:
+        """How many callers were sent away because too many waited."""
+        ...
+
 
 class Served(Asked, Protocol):
     """The running program."""

@@ -82,6 +82,8 @@ class CohortRunner:
         self._walked = 0
         self._cohort_s = 0.01
         self._closed = False
+        self.refused = 0
+        """Callers that were sent away because too many waited."""
 
     @property
     def flow_name(self) -> str:
@@ -102,6 +104,7 @@ class CohortRunner:
         if self._closed:
             raise Unavailable(f"The flow '{self._flow.name}' is shutting down.", remedy="Try again after the restart.")
         if len(self._waiting) >= self._limit:
+            self.refused += 1
             cohorts = 1 + len(self._waiting) / COHORT_LIMIT
             raise QueueFull(self._flow.name, len(self._waiting), max(0.1, cohorts * self._cohort_s))
         loop = asyncio.get_running_loop()

@@ -54,8 +54,10 @@ def guards_of(node: Node) -> str:
         words.append(f"{policy.retry.attempts} attempts")
     if policy.breaker is not None:
         words.append(f"breaker {policy.breaker.failures}")
-    if policy.cache is not None:
+    if policy.cache is not None and policy.cache.ttl_s:
         words.append(f"cached {policy.cache.ttl_s:g} s")
+    if policy.cache is not None and policy.cache.stale_s:
+        words.append(f"stands in for {policy.cache.stale_s:g} s")
     if policy.fallback is not None:
         words.append("fallback")
     return ", ".join(words)

@@ -115,14 +115,16 @@ class Member:
             if self._positions[place] < high and place not in self._paused:
                 ready.append(place)
         records: list[Record] = []
+        reached: dict[TopicPartition, int] = {}
         for place in self._in_turn(ready):
             room = min(limit - len(records), ends[place].high - self._positions[place])
             found = await self._log.read(*place, self._positions[place], room)
             if found:
                 records += found
-                self._positions[place] = found[-1].offset + 1
+                reached[place] = found[-1].offset + 1
             if len(records) >= limit:
                 break
+        self._positions |= reached  # only now: what was read before a read that failed is given to nobody
         return records
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
