@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from pathlib import Path
 from random import Random
 
@@ -21,13 +22,16 @@ from scenario_world import D, life, load, order, run_loop
 
 import restock.adapters.dispatch.pdf
 import restock.adapters.kafka.stream  # noqa: F401 - what is imported before the fork costs no life anything
-from restock.app import App
+from restock.app import WIRED, App
 from restock.core import failpoint as failpoints
 from restock.inventory.model import Item, StockCount
 from restock.orders.model import Demand
 from restock.orders.port import PlaceRequest
 from restock.replenishment.port import FlowRequest, PlanRequest, PurchaseRequest
 from restock.suppliers.model import Terms
+
+for each in WIRED:  # opened by name
+    import_module(f"restock.app.{each}")
 
 NEEDS = [f"NEED-{number:02}" for number in range(20)]
 """Products that all have a need from the start; their quantities differ."""
