@@ -6,7 +6,7 @@ BIN := .venv/bin
 RETAIL ?= ../shared/data/online-retail
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-ci services services-down demo demo-retail test slow crash check deploy-check audit format bench docs dashboards proto lock clean
+.PHONY: help install install-ci up down services services-down demo demo-retail test slow crash check deploy-check audit format bench docs dashboards proto lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -22,6 +22,12 @@ install: .venv/.installed ## virtual environment with locked dependencies and .v
 
 install-ci: install ## atheris and pyspark beside it, for the tests that need them; pyspark needs Java 17
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation -r requirements.ci.lock
+
+up: install ## every service as a process of its own, with one log; Ctrl-C stops them
+	$(BIN)/restock up
+
+down: install ## stop the services of ./var, also those of `restock up --detach`
+	$(BIN)/restock down
 
 services: ## start MariaDB, PostgreSQL, Kafka and Redis for tests; prints their addresses
 	@scripts/services up

@@ -26,6 +26,7 @@ BENCHMARKS = {
     "reaction": "benchmarks.stream.reaction",
     "flow": "benchmarks.flow.in_process",
     "rest": "benchmarks.rest.flows",
+    "services": "benchmarks.services.flows",
     "observed": "benchmarks.rest.observed",
     "catalogue": "benchmarks.catalogue.plan",
     "comparison": "benchmarks.comparison",

@@ -10,6 +10,7 @@ A command that fails fails the page, unless the next one asks for the status: `$
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
+
+from restock.services import SERVICES
 
 ROOT = Path(__file__).parents[2]
 DOCS_YEAR = "-2026-"
@@ -79,6 +82,8 @@ class Session:
 
     folder: Path
     port: int = 0
+    moved: dict[str, str] = field(default_factory=dict)
+    """Published addresses of services, and where they are in this session."""
     jobs: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -106,14 +111,32 @@ class Session:
     def run(self, command: Command) -> tuple[str, int]:
         """Run a command; give what it prints, with the page's year and port, and its status."""
         text = command.text.replace(DOCS_YEAR, f"-{datetime.now(UTC).year}-")
-        text = text.replace(DOCS_PORT, f"127.0.0.1:{self.port}")
+        text = text.replace("restock up", "restock up --free-ports")
+        for published, here in (self.moved or {DOCS_PORT: f"127.0.0.1:{self.port}"}).items():
+            text = text.replace(published, here)
         if text.endswith(" &"):
             return self._beside(text, command.expected), 0
         printed, status = self._ask(f"{{ {text}\n}} </dev/null")
+        if "restock up" in text:
+            self.moved = self._services()
+            for published, here in self.moved.items():
+                printed = printed.replace(here, published.ljust(len(here)))
         return self._as_written(printed), status
+
+    def _services(self) -> dict[str, str]:
+        """Give where the services answer that are published elsewhere."""
+        rows = {one["service"]: one for one in json.loads(self._ask("restock status --json")[0])["services"]}
+        found = {}
+        for one in SERVICES:
+            found[f"127.0.0.1:{one.rest_port}"] = rows[one.name]["rest"].removeprefix("http://")
+            if one.grpc_port:
+                found[f"127.0.0.1:{one.beside_port or one.grpc_port}"] = rows[one.name]["grpc"]
+        return found
 
     def close(self) -> None:
         """Stop what still runs."""
+        if self.moved:
+            self._ask("restock down")
         for job in self.jobs:
             self._ask(f"kill -TERM -- -{job}; wait {job}")
         assert self._shell.stdin and self._shell.stdout

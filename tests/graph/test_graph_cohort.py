@@ -66,6 +66,25 @@ async def test_who_comes_while_a_cohort_walks_forms_the_next_one():
     assert gate.sizes == [1, 5]
 
 
+async def test_of_two_cohorts_in_flight_the_second_goes_only_when_it_is_full():
+    gate = Gate()
+    runner = CohortRunner(executor_of(a=gate, b=echo), flow_of(FLOW), in_flight=2, queue_limit=3 * COHORT_LIMIT)
+    tasks = [asyncio.create_task(runner.submit({"x": 0}))]
+    await asyncio.sleep(0.001)
+    tasks += [asyncio.create_task(runner.submit({"x": i})) for i in range(1, COHORT_LIMIT)]
+    await asyncio.sleep(0.001)
+    assert gate.sizes == [1], "one is missing"
+    tasks += [asyncio.create_task(runner.submit({"x": i})) for i in range(COHORT_LIMIT, 2 * COHORT_LIMIT + 1)]
+    await asyncio.sleep(0.005)
+    assert gate.sizes == [1, COHORT_LIMIT], "it walks beside the first, and a third does not"
+    gate.open.set()
+    results = await asyncio.gather(*tasks)
+    assert [result.outputs["x"] for result in results] == list(range(2 * COHORT_LIMIT + 1))
+    await runner.close()
+    with pytest.raises(Unavailable):
+        await runner.submit({"x": 1})
+
+
 async def test_callers_who_come_back_one_after_the_other_walk_together_again():
     sizes: list[int] = []
 

@@ -30,8 +30,8 @@ from restock.orders.port import PlaceRequest
 from restock.replenishment.port import FlowRequest, PlanRequest, PurchaseRequest
 from restock.suppliers.model import Terms
 
-for context in WIRED:
-    import_module(f"restock.app.{context}")  # as above
+for each in WIRED:  # opened by name
+    import_module(f"restock.app.{each}")
 
 NEEDS = [f"NEED-{number:02}" for number in range(20)]
 """Products that all have a need from the start; their quantities differ."""

@@ -28,6 +28,9 @@ SOON_SECONDS = 10.0
 LEAVES_FIRST = (("orchestrator", "order"), ("po", "rule-engine", "analytics", "stream"))
 """Who is stopped before those whom it asks; the others end last, together."""
 
+FOLDER = "services"
+"""The folder of a home in which each running service has a file with its process and address."""
+
 Say = Callable[[str, str], None]
 """Is told the name of a service and a line of it."""
 
@@ -107,8 +110,10 @@ class Fleet:
             await asyncio.sleep(pause)
 
     async def _run(self, member: Member) -> int:
+        home = self._home.absolute()
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "restock", "--home", str(self._home.absolute()), "serve", member.name),
+            *(sys.executable, "-m", "restock", "--home", str(home), "serve", member.name),
+            *("--pid-file", str(home / FOLDER / f"{member.name}.pid")),
             env={**os.environ, **member.environment},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from hashlib import sha256
@@ -83,7 +84,10 @@ class ReplenishmentService:
         self._flow = self.flows[flow_name]
         distant = {each for each in table if each.partition(".")[0] in away}
         self._executor = Executor(table, self.operations.rulebook, clock, distant=distant)
-        self._runner = CohortRunner(self._executor, self._flow, queue_limit=queue_limit)
+        in_flight = (
+            2 if distant else 1
+        )  # with neighbours elsewhere, one cohort uses the time that the other waits for them
+        self._runner = CohortRunner(self._executor, self._flow, queue_limit=queue_limit, in_flight=in_flight)
         self.at_once = min(AT_ONCE, queue_limit)
         """Runs of one caller that may be at the door together."""
         self.queue_limit = queue_limit
@@ -91,7 +95,7 @@ class ReplenishmentService:
         self.observers: list[Callable[[RunTold], None]] = []
         """Told of every run that ends."""
         self._recorder = recorder.Recorder(database)
-        self._cohort: tuple[CohortRecord | None, str, str] = (None, "", "")
+        self._cohorts: deque[tuple[CohortRecord, str, str]] = deque(maxlen=in_flight)
         self.planner = Planner(database, neighbours, self.operations, self._flow, clock)
         self.purchaser = Purchaser(database, neighbours, self._flow, clock)
 
@@ -232,10 +236,13 @@ class ReplenishmentService:
         record = result.record
         if record is None:
             return False
-        known, cohort_id, at = self._cohort
-        if known is not record:  # runs of one cohort end together: the first brings the cohort's own row
-            cohort_id, at = self._ids.new(), timestamp(record.began_at)
-            self._cohort = (record, cohort_id, at)
+        found = next((one for one in self._cohorts if one[0] is record), None)
+        first = found is None
+        if found is None:  # runs of one cohort end together: the first brings the cohort's own row
+            found = (record, self._ids.new(), timestamp(record.began_at))
+            self._cohorts.append(found)
+        _, cohort_id, at = found
+        if first:
             tally = self.operations.tally
             self._recorder.record_cohort(recorder.cohort_row(cohort_id, record, at, tally.queries, tally.query_us))
             tally.queries = tally.query_us = 0
@@ -247,7 +254,7 @@ class ReplenishmentService:
                 run_id, record.flow.name, product, at, reply.outcome, reply.message, po_id, reply.decision_id
             )
         self._recorder.record_run(recorder.run_row(cohort_id, summary, result))
-        return known is not record
+        return first
 
 
 def _own_key(key: str, product: str) -> str:

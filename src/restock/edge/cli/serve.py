@@ -19,14 +19,16 @@ from restock.services import SERVICES
     epilog="""\b
 Examples:
   restock serve
-  restock serve inventory
   restock serve --port 0
   restock serve --log text
-  restock serve stream        also gRPC on 50051, with the extra grpc
+  restock serve inventory            also gRPC on 50052
+  restock serve inventory supplier   both in one process
 
 Serves until Ctrl-C or SIGTERM, then finishes what it has begun. Commands work
-beside it on the same home. With one SERVICE the port is the published one of
-that service; on embedded stores every server answers for all of them."""
+beside it on the same home. Without SERVICE everything is in one process. With
+some, only these are: each opens its own databases, the ports are the published
+ones, and the others are asked over gRPC (RESTOCK_OMS_GRPC_URL and so on; the
+extra grpc). `restock up` starts all of them so."""
 )
 @click.argument("services", nargs=-1, metavar="[SERVICE…]")
 @click.option("--host", help="The address to listen on, instead of RESTOCK_HOST.")

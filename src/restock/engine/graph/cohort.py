@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextvars import Context
 
 from restock.core import trace
@@ -42,17 +42,22 @@ class QueueFull(Unavailable):
 
 
 class _Ticket:
-    __slots__ = ("answer", "inputs", "run", "trace")
+    __slots__ = ("answer", "inputs", "run", "trace", "walk")
 
     def __init__(self, inputs: Mapping[str, object], answer: asyncio.Future[RunResult]) -> None:
         self.inputs = inputs
         self.answer = answer
         self.run: RunResult | None = None
+        self.walk: Walk | None = None
         self.trace = trace.current()
 
 
 class CohortRunner:
-    """Runs one flow for many callers, one cohort in flight. Use it from one event loop; `close` it at the end."""
+    """Runs one flow for many callers in cohorts. Use it from one event loop; `close` it at the end.
+
+    One cohort in flight is best where its work is done in this process. Where it waits for other processes, as many as
+    `in_flight` may walk beside one another, but a further one goes only when it is full: two halves cost more than a whole.
+    """
 
     def __init__(
         self,
@@ -60,6 +65,7 @@ class CohortRunner:
         flow: Flow,
         *,
         queue_limit: int = QUEUE_LIMIT,
+        in_flight: int = 1,
         monotonic: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         executor.prepare(flow)
@@ -68,7 +74,10 @@ class CohortRunner:
         self._limit = queue_limit
         self._now = monotonic
         self._waiting: deque[_Ticket] = deque()
-        self._walk: Walk | None = None
+        self._in_flight = in_flight
+        self._walking: set[asyncio.Future[None]] = set()
+        self._full: asyncio.Future[None] | None = None
+        """Is told that a full cohort waits."""
         self._pump: asyncio.Task[None] | None = None
         self._walked = 0
         self._cohort_s = 0.01
@@ -103,6 +112,8 @@ class CohortRunner:
         self._waiting.append(ticket)
         if self._pump is None:
             self._pump = loop.create_task(self._serve(), context=Context())  # not that of who happens to come first
+        elif self._full is not None and len(self._waiting) >= COHORT_LIMIT and not self._full.done():
+            self._full.set_result(None)
         try:
             return await ticket.answer
         except asyncio.CancelledError:
@@ -119,8 +130,8 @@ class CohortRunner:
         if ticket.run is None:
             if ticket in self._waiting:
                 self._waiting.remove(ticket)
-        elif self._walk is not None:
-            self._walk.drop(ticket.run)
+        elif ticket.walk is not None:
+            ticket.walk.drop(ticket.run)
 
     async def _serve(self) -> None:
         """Walk cohort after cohort until nobody waits."""
@@ -128,13 +139,27 @@ class CohortRunner:
             while self._waiting:
                 await self._let_in()
                 cohort = [self._waiting.popleft() for _ in range(min(len(self._waiting), COHORT_LIMIT))]
-                await self._walk_together([ticket for ticket in cohort if not ticket.answer.done()])
+                walking = self._walk_together([ticket for ticket in cohort if not ticket.answer.done()])
+                if self._in_flight == 1:
+                    await walking
+                else:
+                    await self._beside(walking)
         finally:
             self._pump = None
             while self._waiting:  # only when the pump itself was stopped: nobody must wait for ever
                 ticket = self._waiting.popleft()
                 if not ticket.answer.done():
                     ticket.answer.set_exception(_told(asyncio.CancelledError()))
+
+    async def _beside(self, walking: Coroutine[None, None, None]) -> None:
+        """Let a cohort walk beside others; return once the next may go."""
+        self._walking.add(asyncio.create_task(walking, name="cohort"))
+        while self._walking and (len(self._walking) >= self._in_flight or len(self._waiting) < COHORT_LIMIT):
+            self._full = asyncio.get_running_loop().create_future()
+            waited = {*self._walking, self._full} if len(self._walking) < self._in_flight else self._walking
+            done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            self._walking -= done
+        self._full = None
 
     async def _let_in(self) -> None:
         """Turn the loop while it brings callers to the door: those just answered often come back at once.
@@ -153,9 +178,9 @@ class CohortRunner:
     async def _walk_together(self, cohort: list[_Ticket]) -> None:
         start = self._now()
         try:
-            walk = self._walk = self._executor.begin(self._flow, [ticket.inputs for ticket in cohort])
+            walk = self._executor.begin(self._flow, [ticket.inputs for ticket in cohort])
             for ticket, run in zip(cohort, walk.runs, strict=True):
-                ticket.run = run
+                ticket.run, ticket.walk = run, walk
             with trace.within(next((each.trace for each in cohort if each.trace), "")):  # calls can name one
                 await walk.go()
         except BaseException as error:
@@ -165,8 +190,6 @@ class CohortRunner:
             if not isinstance(error, Exception):
                 raise
             return
-        finally:
-            self._walk = None
         self._cohort_s += ((self._now() - start) / NS_PER_S - self._cohort_s) / 8
         for ticket in cohort:
             if ticket.run is not None and not ticket.answer.done():
