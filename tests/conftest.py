@@ -25,7 +25,6 @@ SERVERS = {
     ),
     "redis": ("RESTOCK_REDIS_URL", "redis://:password@127.0.0.1:6379/0", 'eval "$(scripts/services up redis)"'),
     "kafka": ("RESTOCK_KAFKA", "127.0.0.1:9092", 'eval "$(scripts/services up kafka)"'),
-    "rendered": ("RESTOCK_RENDERED", "var/deploy", "make deploy-check"),
     "spark": ("RESTOCK_SPARK", "local[1]", "make install-ci"),
 }
 """By name: the variable that holds the address, an example of it, and the command that brings it."""

@@ -81,7 +81,8 @@ async def test_nothing_is_visible_or_acknowledged_before_the_commit(pages: Pages
     task = asyncio.create_task(pages.left.write("add", unit))
     while not seen:
         assert not task.done()
-        assert await pages.keys() == []
+        found = await pages.keys()
+        assert found == [] or seen, "the unit had ended by then"
         await asyncio.sleep(0)
     assert seen == [0]
     await task

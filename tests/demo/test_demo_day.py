@@ -17,6 +17,7 @@ def restock(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=58)
 
 
+@pytest.mark.slow
 def test_the_day_is_the_same_for_one_seed_and_another_for_another(home: Path) -> None:
     begun = time.monotonic()
     first, again, other = (restock("demo", "--no-timings", "--seed", seed) for seed in (3, 3, 4))

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from manifests import DEPLOY, ROOT
 
-pytestmark = [pytest.mark.server("rendered"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 def instructions(stage: int) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,6 @@ from manifests import K8S, ROOT
 
 from restock.services import SERVICES
 
-pytestmark = pytest.mark.server("rendered")
 ALL = sorted(folder.name for folder in (K8S / "overlays").iterdir())
 OVERLAYS = [name for name in ALL if name != "setup"]
 """Those that serve."""

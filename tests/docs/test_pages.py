@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pages import ROOT, agrees, commands, differences
 
-LONG = 5
+LONG = 3
 """Commands of a page from which on its test is among the slow ones: each starts the program anew."""
 
 PAGES = sorted(

@@ -136,6 +136,7 @@ async def test_a_collector_that_is_away_is_told_once(monkeypatch: pytest.MonkeyP
     assert lost >= 1
 
 
+@pytest.mark.slow
 def test_a_trace_leads_through_two_processes(home: Path) -> None:
     """One server takes the order; the other one, which does the background work, makes the purchase order."""
     copied_home(home)

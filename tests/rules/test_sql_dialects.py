@@ -223,6 +223,7 @@ def test_postgresql_decides_as_ours_do(book: Rulebook, rows: list[dict[str, obje
     compare(book, rows, _client(command, text, {"PGCLIENTENCODING": "utf-8"}))
 
 
+@pytest.mark.slow
 @pytest.mark.server("spark")
 @pytest.mark.timeout(180)  # its first session takes ten seconds alone, and a minute on a machine with other work
 @pytest.mark.parametrize(("book", "rows"), CASES, ids=NAMES)

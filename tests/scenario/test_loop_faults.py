@@ -107,6 +107,7 @@ def right(replies: list[FlowReply | RestockError]) -> set[Decimal]:
     return {Decimal(one.po.qty) for one in replies if isinstance(one, FlowReply) and one.po is not None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [Fault(black_hole=True), Fault(refuse=True)], ids=["black hole", "refused"])
 async def test_each_neighbour_lost_in_turn_costs_no_fact_and_no_second_order(
     fresh: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault

@@ -41,6 +41,7 @@ async def test_the_loop_on_kafka_ends_as_on_the_embedded_log(fresh: Path, undist
         assert records and {one.value[:1] for one in records if one.value} == {framing.MAGIC}, "as Kafka's tools read"
 
 
+@pytest.mark.slow
 @on_a_broker
 def test_a_loop_that_moves_to_kafka_and_back_in_its_middle_does_not_notice(
     fresh: Path, undisturbed: dict[str, object]

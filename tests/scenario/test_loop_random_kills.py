@@ -137,6 +137,7 @@ async def check_stock(app: App, stored: list[Order]) -> None:
         assert row["received_total"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(90)
 async def test_fifteen_kills_lose_and_double_nothing(fresh: Path, nursery: Nursery) -> None:
     seed = int(os.environ.get("RESTOCK_TEST_SEED") or Random().randrange(10**6))
