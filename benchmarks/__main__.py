@@ -27,6 +27,7 @@ BENCHMARKS = {
     "flow": "benchmarks.flow.in_process",
     "rest": "benchmarks.rest.flows",
     "services": "benchmarks.services.flows",
+    "doors": "benchmarks.services.doors",
     "observed": "benchmarks.rest.observed",
     "catalogue": "benchmarks.catalogue.plan",
     "comparison": "benchmarks.comparison",
