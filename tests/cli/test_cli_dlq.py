@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from restock.adapters.database.embedded import EmbeddedDatabases
 from restock.adapters.database.presence import FilePresence
 from restock.core.clock import SystemClock
@@ -28,6 +30,7 @@ async def poison(home: Path, value: bytes = b"{not an order") -> None:
     await databases.close()
 
 
+@pytest.mark.slow
 def test_a_bad_record_is_listed_with_its_reason_and_discarded_once(tmp_path: Path) -> None:
     home = tmp_path / "home"
     assert restock(home, "setup", "demo").returncode == 0

@@ -39,6 +39,7 @@ def started(home: Path) -> Iterator[str]:
         os.kill(there.pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_the_published_steps_work_one_after_the_other(home: Path, started: str) -> None:
     again = pipeline("start")
     assert again.returncode == 5 and "A server runs already, process" in again.stderr
@@ -100,6 +101,7 @@ def test_one_server_holds_the_file(tmp_path: Path) -> None:
     assert running(path) is None
 
 
+@pytest.mark.slow
 def test_load_keeps_its_rate_and_ends_by_itself(started: str) -> None:
     done = json.loads(program("load", "orders", "--rate", "200", "--for", "2s", "--json").stdout)
     assert (done["accepted"], done["requests"]) == (400, 400)

@@ -220,6 +220,7 @@ async def test_a_user_without_a_password_is_not_made(admin: Place) -> None:
     assert refused.value.field == "left_db_password"
 
 
+@pytest.mark.slow
 @on_a_server
 async def test_the_command_makes_databases_users_and_tables(admin: Place) -> None:
     environment = {

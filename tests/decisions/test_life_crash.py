@@ -41,6 +41,7 @@ def under_load(home: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("work", ["activate", "rollback", "decide"])
 async def test_a_kill_at_any_place_of_a_swap_leaves_the_old_version_or_the_new_one_in_force(
     home: Path, tmp_path: Path, work: str

@@ -50,6 +50,7 @@ def test_the_day_shows_what_it_promises(home: Path, seed: int) -> None:
     assert "error" not in shown.lower()
 
 
+@pytest.mark.slow
 def test_afterwards_the_home_answers_the_commands_it_names(home: Path) -> None:
     shown = restock("demo").stdout
     named = [line.split()[1:] for line in shown.splitlines() if line.startswith("  restock --home")]

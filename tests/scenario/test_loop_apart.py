@@ -15,7 +15,7 @@ import test_pinned_rules
 from apart import apart
 from scenario_world import business_state, life, run_loop
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 IN_ONE_PROCESS = {
     "test_two_processes_race_for_the_same_needs",

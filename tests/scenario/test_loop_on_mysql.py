@@ -81,6 +81,7 @@ def test_the_loop_on_a_server_ends_as_on_the_embedded_databases(
     unlooped(lived())
 
 
+@pytest.mark.slow
 def test_a_loop_that_loses_its_connections_again_and_again_loses_and_doubles_nothing(
     settings: Settings, undisturbed: dict[str, object]
 ) -> None:
@@ -154,6 +155,7 @@ def test_a_command_in_the_middle_of_its_work_finds_the_rulebook_in_force(setting
     assert unlooped(asked()) == "purchasing.grl"
 
 
+@pytest.mark.slow
 async def test_the_connections_of_each_database_are_measured(settings: Settings) -> None:
     async with opened(settings) as app:
         text = (await metrics_text(app, Meters(), draining=False)).decode()
