@@ -34,7 +34,7 @@ async def stores_of(settings: StoreSettings, schemas: Mapping[str, Sequence[Sche
         return EmbeddedDatabases(settings.home, schemas)
     server = _named(server_of(settings), settings.db_name, list(schemas))
     try:
-        from restock.adapters.database.mysql_databases import open_databases  # noqa: PLC0415 - an extra
+        from restock.adapters.database.mysql_databases import open_databases
     except ImportError:
         raise _no_driver(settings) from None
     return await open_databases(server, schemas)
@@ -46,7 +46,7 @@ async def set_up(settings: StoreSettings, names: Sequence[str]) -> tuple[list[st
         raise InvalidInput("is not set.", field="db_host", remedy="Name the server, such as 127.0.0.1.")
     server, admin = server_of(settings), administrator_of(settings)
     try:
-        from restock.adapters.database.mysql_databases import setup, setup_users  # noqa: PLC0415 - an extra
+        from restock.adapters.database.mysql_databases import setup, setup_users
     except ImportError:
         raise _no_driver(settings) from None
     return await setup(admin, names), await setup_users(admin, server, names)
@@ -61,7 +61,7 @@ async def migrated(settings: StoreSettings, schemas: Mapping[str, Sequence[Schem
         return embedded.migrated
     admin = administrator_of(settings)
     try:
-        from restock.adapters.database.mysql_databases import migrate_all  # noqa: PLC0415 - an extra
+        from restock.adapters.database.mysql_databases import migrate_all
     except ImportError:
         raise _no_driver(settings) from None
     return await migrate_all(admin, schemas)
@@ -69,7 +69,7 @@ async def migrated(settings: StoreSettings, schemas: Mapping[str, Sequence[Schem
 
 async def asked(settings: StoreSettings, name: str, statement: Statement, parameters: Parameters) -> list[Row]:
     """Ask one database of the server without opening the program."""
-    from restock.adapters.database.mysql import MySqlDatabase  # noqa: PLC0415 - an extra
+    from restock.adapters.database.mysql import MySqlDatabase
 
     database = MySqlDatabase(server_of(settings).of(name), name)
     try:

@@ -49,7 +49,7 @@ def _kafka(settings: StreamSettings) -> Stream:
     if prefix:
         checked_name(prefix, "kafka_prefix")
     try:
-        from restock.adapters.kafka.stream import KafkaStream  # noqa: PLC0415 - an extra, and 40 ms
+        from restock.adapters.kafka.stream import KafkaStream
     except ImportError:
         raise Unavailable(
             f"Kafka at {servers} cannot be used: its client is not installed.",

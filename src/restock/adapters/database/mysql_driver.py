@@ -157,7 +157,7 @@ async def asked(connection: Connection, text: str, values: tuple[object, ...]) -
 
 def alive(connection: Connection) -> bool:
     """Tell whether a connection can be used: the server has not ended it while nobody looked."""
-    return connection.connected and not connection._stream_broken  # type: ignore[attr-defined]
+    return connection.connected and not connection._stream_broken  # type: ignore[attr-defined]  # the driver tells it nowhere else
 
 
 def _packed(rows: Sequence[tuple[Any, ...]], encoding: str) -> list[bytes] | None:

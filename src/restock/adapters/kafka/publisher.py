@@ -51,7 +51,7 @@ class _Publish:
     def delivered(self, place: int, error: KafkaError | None, message: object) -> None:
         """One message is stored, or will not be."""
         if error is None:
-            self.places[place] = (message.partition(), message.offset())  # type: ignore[attr-defined]
+            self.places[place] = (message.partition(), message.offset())  # type: ignore[attr-defined]  # the client's Message
         else:
             self.error = self.error or error
         self.left -= 1

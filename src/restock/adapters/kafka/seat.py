@@ -145,7 +145,7 @@ class Seat:
         try:
             answers = consumer.commit(offsets=wanted, asynchronous=False)
         except KafkaException as error:
-            return error.args[0]  # type: ignore[no-any-return]
+            return error.args[0]  # type: ignore[no-any-return]  # the client puts its KafkaError there
         return next((one.error for one in answers if one.error is not None), None)
 
     def _expects(self, give_up: float) -> bool:

@@ -342,7 +342,7 @@ class KafkaStream:
                 raise in_our_words(errors[0], f"The ends of topic {topic} cannot be found")
             await asyncio.sleep(SETTLE_SECONDS)
             await self.topics()  # or the client goes on with the leaders it knew for minutes
-        return {place.partition: one.offset for place, one in zip(asked, found, strict=True)}  # type: ignore[union-attr]
+        return {place.partition: one.offset for place, one in zip(asked, found, strict=True)}  # type: ignore[union-attr]  # errors left the loop
 
     async def _committed(self, group: str) -> dict[Place, int]:
         name = self._prefix + checked_name(group, "group")

@@ -21,7 +21,7 @@ KINDS: Final = {"number": "iu", "bool": "b", "text": "OUT"}
 
 def decide_arrays(evaluator: Evaluator, given: Mapping[str, Array]) -> dict[str, Array]:
     """Decide every row of arrays; see `Rulebook.decide_arrays`."""
-    import numpy  # noqa: PLC0415 - a service that only decides rows starts without it
+    import numpy
 
     program = evaluator.columns
     if program.program is not evaluator.program:
@@ -56,7 +56,7 @@ def _checked(one: Field, array: Array) -> Array:
 
 def _coded(program: ColumnsProgram, one: Field, array: Array) -> Array:
     """Give texts as objects, known ones as codes; -1 is no code and sends its row the careful way."""
-    import numpy  # noqa: PLC0415 - as above
+    import numpy
 
     if one.kind != "text":
         return array.astype(numpy.int64, copy=False) if one.kind == "number" else array
@@ -83,7 +83,7 @@ class _Result:
         self._missing = missing
 
     def of(self, done: Arrays) -> dict[str, Array]:
-        import numpy  # noqa: PLC0415 - as above
+        import numpy
 
         rows = len(done.careful)
         known = numpy.array([*self._program.texts.known, None], dtype=object)

@@ -43,7 +43,7 @@ def decide_frame(evaluator: Evaluator, frame: polars.LazyFrame, *, keep: bool = 
 
     With `keep` the frame's own columns come first; one that has the name of a result gives way to it.
     """
-    import polars  # noqa: PLC0415 - a service that only decides rows starts without it
+    import polars
 
     schema = frame.collect_schema()
     program = evaluator.columns_for(_decimals(schema))
@@ -63,7 +63,7 @@ class _Finish:
     def __init__(
         self, program: ColumnsProgram, evaluator: Evaluator, given: Mapping[str, polars.DataType], *, keep: bool
     ) -> None:
-        import polars  # noqa: PLC0415 - as above
+        import polars
 
         self._program = program
         self._decide_one = evaluator.decide
@@ -80,7 +80,7 @@ class _Finish:
         self.schema = polars.Schema({**{name: given[name] for name in self.kept}, **results})
 
     def _type(self, one: Field) -> polars.DataType:
-        import polars  # noqa: PLC0415 - as above
+        import polars
 
         if one.kind == "number":
             return decimal_type(one)
@@ -90,7 +90,7 @@ class _Finish:
 
     def shown(self) -> list[polars.Expr]:
         """Give the outputs as people read them, from scaled numbers and codes."""
-        import polars  # noqa: PLC0415 - as above
+        import polars
 
         found = []
         for one in self._program.outputs:
@@ -104,7 +104,7 @@ class _Finish:
 
     def __call__(self, batch: polars.DataFrame) -> polars.DataFrame:
         """Finish one batch."""
-        import polars  # noqa: PLC0415 - as above
+        import polars
 
         named = self._named(batch).with_columns(polars.lit(None, dtype=polars.String).alias(ERROR))
         flagged = batch.get_column(CAREFUL)
@@ -152,7 +152,7 @@ class _Finish:
 
 def decimal_type(one: Field) -> polars.Decimal:
     """Give the narrowest of three types that holds an output, or the widest there is."""
-    import polars  # noqa: PLC0415 - as above
+    import polars
 
     if one.low is not None and one.high is not None:
         widest = max(abs(scaled_number(bound, one.decimals)) for bound in (one.low, one.high))
@@ -173,7 +173,7 @@ def refuse_wide(decision: Decision, columns: Mapping[str, polars.DataType]) -> N
 
 def _fits(value: object, kind: polars.DataType) -> bool:
     """Tell whether a column of this type holds a value exactly."""
-    import polars  # noqa: PLC0415 - as above
+    import polars
 
     if not isinstance(value, Decimal) or not isinstance(kind, polars.Decimal):
         return True
@@ -183,7 +183,7 @@ def _fits(value: object, kind: polars.DataType) -> bool:
 
 def _decimals(schema: Mapping[str, polars.DataType]) -> dict[str, int]:
     """Give how many decimals the numbers of columns can have, where their type tells."""
-    import polars  # noqa: PLC0415 - as above
+    import polars
 
     found = {name: kind.scale for name, kind in schema.items() if isinstance(kind, polars.Decimal)}
     return found | {name: 0 for name, kind in schema.items() if kind.is_integer()}
@@ -191,13 +191,13 @@ def _decimals(schema: Mapping[str, polars.DataType]) -> dict[str, int]:
 
 def polars_series(name: str, values: Sequence[object], kind: polars.DataType) -> polars.Series:
     """Make a column."""
-    import polars  # noqa: PLC0415 - as above
+    import polars
 
     return polars.Series(name, values, dtype=kind)
 
 
 def polars_frame(columns: Mapping[str, Sequence[object]], kinds: Mapping[str, polars.DataType]) -> polars.DataFrame:
     """Make a frame."""
-    import polars  # noqa: PLC0415 - as above
+    import polars
 
     return polars.DataFrame([polars.Series(name, values, dtype=kinds[name]) for name, values in columns.items()])

@@ -49,7 +49,7 @@ def given_columns(program: ColumnsProgram, schema: Schema, prefix: str = "") -> 
 
 
 def _given(program: ColumnsProgram, one: Field, kind: polars.DataType, name: str) -> Given:
-    import polars  # noqa: PLC0415 - a service that only decides rows starts without it
+    import polars
 
     if kind == polars.Null:
         return Given(_nothing(program, one), missing=True)
@@ -75,7 +75,7 @@ def _nothing(program: ColumnsProgram, one: Field) -> object:
 
 
 def _bool(one: Field, column: polars.Expr, kind: polars.DataType) -> Given:
-    import polars  # noqa: PLC0415 - as above
+    import polars
 
     missing = column.is_null()
     if kind == polars.Boolean:
@@ -87,7 +87,7 @@ def _bool(one: Field, column: polars.Expr, kind: polars.DataType) -> Given:
 
 
 def _text(program: ColumnsProgram, one: Field, column: polars.Expr, kind: polars.DataType) -> Given:
-    import polars  # noqa: PLC0415 - as above
+    import polars
 
     if not isinstance(kind, polars.String | polars.Categorical | polars.Enum):
         raise InvalidInput(f"A column of {kind} holds no texts.", field=one.name, remedy="Give texts.")
@@ -100,7 +100,7 @@ def _text(program: ColumnsProgram, one: Field, column: polars.Expr, kind: polars
 
 
 def _whole_numbers(one: Field, column: polars.Expr) -> Given:
-    import polars  # noqa: PLC0415 - as above
+    import polars
 
     missing, (low, high) = column.is_null(), _bounds(one, 0)
     odd = ((column < low) | (column > high)).fill_null(False)
@@ -109,7 +109,7 @@ def _whole_numbers(one: Field, column: polars.Expr) -> Given:
 
 
 def _decimals(one: Field, column: polars.Expr, kind: polars.Decimal) -> Given:
-    import polars  # noqa: PLC0415 - as above
+    import polars
 
     missing, (low, high) = column.is_null(), _bounds(one, kind.scale)
     exact = column.to_physical()
@@ -122,7 +122,7 @@ def _decimals(one: Field, column: polars.Expr, kind: polars.Decimal) -> Given:
 
 
 def _number_texts(one: Field, column: polars.Expr) -> Given:
-    import polars  # noqa: PLC0415 - as above
+    import polars
 
     fraction = rf"(\.[0-9]{{1,{one.decimals}}}0*)?" if one.decimals else r"(\.0+)?"
     ordinary = column.str.contains(rf"^-?[0-9]{{1,{INT64_DIGITS - one.decimals}}}{fraction}$")

@@ -54,7 +54,7 @@ class NumpyColumns:
 
     def run(self, columns: Mapping[str, Array], missing: Mapping[str, Array], rows: int) -> Arrays:
         """Decide `rows` rows, block by block."""
-        import numpy  # noqa: PLC0415 - a service that only decides rows starts without it
+        import numpy
 
         result = self._empty(rows)
         with numpy.errstate(all="ignore"):  # flagged rows hold numbers that mean nothing
@@ -82,7 +82,7 @@ class NumpyColumns:
             _pack([settled(test) for test in tests], target[at])
 
     def _empty(self, rows: int) -> Arrays:
-        import numpy  # noqa: PLC0415 - as above
+        import numpy
 
         codes = len(self._program.texts.known)
         code = numpy.uint8 if codes <= 1 << 8 else numpy.uint16 if codes <= 1 << 16 else numpy.uint32
@@ -112,7 +112,7 @@ def _pack(tests: Sequence[Array], target: Array) -> None:
 
 def _playable(operation: Operation) -> tuple[Callable[..., Array], tuple[Column, ...]]:
     """Give the function of an operation; fixed texts as objects, since NumPy's own texts lose trailing NULs."""
-    import numpy  # noqa: PLC0415 - as above
+    import numpy
 
     if operation.name in ("input", "missing"):
         return _nothing, operation.arguments
@@ -131,14 +131,14 @@ def _nothing() -> Array:
 
 
 def _object(text: str) -> numpy.ndarray[Any, Any]:
-    import numpy  # noqa: PLC0415 - as above
+    import numpy
 
     return numpy.array(text, dtype=object)
 
 
 def _text_function(name: str) -> Callable[..., Array]:
     """Give a text function over arrays of texts; a fixed text stands for every row."""
-    import numpy  # noqa: PLC0415 - as above
+    import numpy
 
     function = FIXED_TEXT[name]
     kind: Any = {"length": numpy.int64, "lower": object, "upper": object, "trim": object, "join": object}.get(

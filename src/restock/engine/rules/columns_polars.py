@@ -34,7 +34,7 @@ class PolarsAlgebra:
     """Expressions of Polars."""
 
     def __init__(self, codes: int) -> None:
-        import polars  # noqa: PLC0415 - a service that only decides rows starts without it
+        import polars
 
         self._polars = polars
         self._types: dict[Held, polars.DataType | type[polars.DataType]] = {
@@ -106,7 +106,7 @@ class PolarsAlgebra:
 
 def code_type(count: int) -> type[polars.DataType]:
     """Give the type that Polars itself uses for an enum of so many texts."""
-    import polars  # noqa: PLC0415 - as above
+    import polars
 
     return polars.UInt8 if count <= 1 << 8 else polars.UInt16 if count <= 1 << 16 else polars.UInt32
 
@@ -139,7 +139,7 @@ class PolarsColumns:
 
 def _name(one: polars.Expr) -> polars.Expr:
     name = one.meta.output_name()
-    import polars  # noqa: PLC0415 - as above
+    import polars
 
     return polars.col(name).alias(name.removeprefix("="))
 
@@ -148,7 +148,7 @@ class _Layers:
     """Collects layers; what is fixed stays fixed."""
 
     def __init__(self) -> None:
-        import polars  # noqa: PLC0415 - as above
+        import polars
 
         self.written: list[list[polars.Expr]] = []
         self._column = polars.col
@@ -176,7 +176,7 @@ def word_names(rules: int) -> list[str]:
 
 def fired_words(tests: Sequence[Column]) -> list[polars.Expr]:
     """Pack the tests into words of the smallest type that holds them."""
-    import polars  # noqa: PLC0415 - as above
+    import polars
 
     sizes = ((8, polars.UInt8), (16, polars.UInt16), (32, polars.UInt32), (WORD, polars.UInt64))
     found = []
@@ -193,7 +193,7 @@ def fired_words(tests: Sequence[Column]) -> list[polars.Expr]:
 
 def _byte(tests: Sequence[Column]) -> Column:
     """Pack eight tests; a choice between two bytes costs a quarter of one between wider words."""
-    import polars  # noqa: PLC0415 - as above
+    import polars
 
     byte: Column = None
     for bit, test in enumerate(tests):

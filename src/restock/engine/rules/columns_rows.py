@@ -115,7 +115,7 @@ def _best() -> Backend:
 
 def by_polars(program: ColumnsProgram, columns: Mapping[str, Sequence[RowValue]], rows: int) -> Rows:
     """Decide scaled columns with Polars."""
-    import polars  # noqa: PLC0415 - a service that only decides rows starts without it
+    import polars
 
     kinds: dict[str, Any] = {"number": polars.Int64, "bool": polars.Boolean, "text": polars.String}
     code = code_type(len(program.texts.known))
@@ -132,7 +132,7 @@ def by_polars(program: ColumnsProgram, columns: Mapping[str, Sequence[RowValue]]
 
 def by_numpy(program: ColumnsProgram, columns: Mapping[str, Sequence[RowValue]], rows: int) -> Rows:
     """Decide scaled columns with NumPy."""
-    import numpy  # noqa: PLC0415 - as above
+    import numpy
 
     def array(one: Field) -> Any:  # Any: an array of any type
         kinds: dict[str, Any] = {"number": numpy.int64, "bool": numpy.bool_, "text": object}

@@ -37,7 +37,7 @@ class _Rows:
     def __init__(
         self, engine: Engine, evaluator: Evaluator, given: Mapping[str, polars.DataType], *, keep: bool
     ) -> None:
-        import polars  # noqa: PLC0415 - a service that only decides rows starts without it
+        import polars
 
         self._engine = engine
         self._evaluator = evaluator
@@ -60,7 +60,7 @@ class _Rows:
 
     def __call__(self, batch: polars.DataFrame) -> polars.DataFrame:
         """Decide one batch."""
-        import polars  # noqa: PLC0415 - as above
+        import polars
 
         parts = [self._decided(part) for part in batch.iter_slices(ROWS)]
         made = polars.concat(parts) if parts else polars_frame({name: [] for name in self._results}, self._results)
