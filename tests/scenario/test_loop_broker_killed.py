@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,13 +10,12 @@ from pathlib import Path
 
 import pytest
 from loop_child import acknowledged, load_needs, serve
+from own_server import OwnServer
 from scenario_world import life
 from test_loop_random_kills import check_app
 
 from restock.app import App
 from restock.core.errors import Unavailable
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "kafka"
 
 KILLS = 2
 AWAY_SECONDS = 2.0
@@ -30,29 +27,9 @@ PAUSE_SECONDS = 0.02
 """Of each client after each order: some hundred orders a second."""
 
 
-class Broker:
-    """A broker of this test alone: others would miss theirs."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = str(folder)
-
-    def up(self) -> str:
-        """Start it, on what it had; give its address."""
-        return shlex.split(self._run("up"))[1].partition("=")[2]
-
-    def kill(self) -> None:
-        """End it as a power failure would."""
-        self._run("kill")
-
-    def _run(self, verb: str) -> str:
-        done = subprocess.run([SCRIPT, verb, self._folder], capture_output=True, text=True, check=False, timeout=170)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-
 @pytest.fixture
-def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
-    broker = Broker(tmp_path / "broker")
+def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnServer]:
+    broker = OwnServer("kafka", tmp_path / "broker")
     monkeypatch.setenv("RESTOCK_KAFKA", broker.up())
     yield broker
     broker.kill()
@@ -74,7 +51,7 @@ async def until_nothing_waits(app: App) -> float:
 @pytest.mark.slow
 @pytest.mark.server("kafka")
 @pytest.mark.timeout(400)
-async def test_a_broker_that_dies_under_load_costs_no_order_and_doubles_none(fresh: Path, broker: Broker) -> None:
+async def test_a_broker_that_dies_under_load_costs_no_order_and_doubles_none(fresh: Path, broker: OwnServer) -> None:
     said = str(fresh / "said")
     async with life(fresh, session=2, kafka_prefix="shop.") as app:
         await load_needs(app)

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from loop_child import CLIENTS, acknowledged, load_needs, say, wanted
+from own_server import OwnServer
 from scenario_world import START, order
 from test_loop_broker_killed import until_nothing_waits
 from test_loop_random_kills import check_app
@@ -29,8 +28,6 @@ from restock.replenishment.port import FlowRequest
 from restock.services import SCHEMAS
 from restock.settings import Settings
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "mariadb"
-
 KILLS = int(os.environ.get("RESTOCK_DATABASE_KILLS", "3"))
 LOAD_SECONDS = 1.0
 AWAY_SECONDS = 0.3
@@ -40,29 +37,9 @@ BACK_SECONDS = 10.0
 PAUSE_SECONDS = 0.02
 
 
-class Server:
-    """A server of this test alone: others would miss theirs."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = str(folder)
-
-    def up(self) -> str:
-        """Start it, on what it had; give its address."""
-        return shlex.split(self._run("up"))[1].partition("=")[2]
-
-    def kill(self) -> None:
-        """End it as a power failure would."""
-        self._run("kill")
-
-    def _run(self, verb: str) -> str:
-        done = subprocess.run([SCRIPT, verb, self._folder], capture_output=True, text=True, check=False, timeout=170)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path / "server")
+def server(tmp_path: Path) -> Iterator[OwnServer]:
+    server = OwnServer("mariadb", tmp_path / "server")
     yield server
     server.kill()
 
@@ -101,7 +78,7 @@ async def until_acknowledged(said: str, before: int) -> float:
 @pytest.mark.server("mysql")
 @pytest.mark.timeout(600)
 async def test_a_database_server_that_dies_under_load_costs_no_order_and_doubles_none(
-    home: Path, server: Server
+    home: Path, server: OwnServer
 ) -> None:
     address = urlsplit(await asyncio.to_thread(server.up))
     assert address.hostname and address.port and address.username and address.password

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from restock.core.clock import NS_PER_S
 from restock.core.errors import Unavailable
-
-NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

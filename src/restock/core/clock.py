@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+NS_PER_S = 1_000_000_000
+"""Nanoseconds in a second."""
+
 
 class Clock(Protocol):
     """Tells the time."""

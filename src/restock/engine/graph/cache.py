@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
+from restock.core.clock import NS_PER_S
 from restock.engine.graph.model import CacheRule
 
 CACHED_ENTRIES = 10_000
 """Answers kept by one executor; at 1 KB each 10 MB. The least recently used goes first."""
-
-NS_PER_S = 1_000_000_000
 
 
 class _Entry(NamedTuple):

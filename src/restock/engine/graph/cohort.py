@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextvars import Context
 
 from restock.core import trace
+from restock.core.clock import NS_PER_S
 from restock.core.errors import Unavailable
 from restock.engine.graph.execute import Executor, Walk
 from restock.engine.graph.model import COHORT_LIMIT, Flow
@@ -27,8 +28,6 @@ TOGETHER = 8
 QUIET_TURNS = 8
 """Turns of the loop without a caller before such a cohort goes, some 200 microseconds: 64 callers over REST walked in halves
 of 33 with one turn, together with four."""
-
-NS_PER_S = 1_000_000_000
 
 
 class QueueFull(Unavailable):
